@@ -1,0 +1,2 @@
+//! Microsoft sensitivity labels.
+// API (owned by the milter builder)

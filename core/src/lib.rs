@@ -1,0 +1,38 @@
+//! What Zegel decides. Everything here is a function of its arguments: time, chance, DNS answers and account
+//! facts come in as values; verdicts, states and the bytes of outgoing mail come out.
+//!
+//! The nouns, in reading order, are also the order of a message's way:
+//!
+//! - [`address::Address`], [`address::Domain`]: where mail goes, parsed once.
+//! - [`envelope::Envelope`]: sender and recipients as the SMTP transaction gave them (RFC 5321).
+//! - [`message::Head`]: the header section as it stands in the bytes, read by our own strict scanner.
+//! - [`text::HeaderText`]: a header value that we compose; nothing in it can end a line.
+//! - [`selection`]: rules that say which messages must be secured. [`label`]: Microsoft sensitivity labels.
+//! - [`directive::Wishes`]: what the `zivver-*` headers ask for.
+//! - [`submission::Submission`]: one accepted message with its wishes.
+//! - [`conversation::Conversation`]: the recipients who see each other; every Bcc recipient has one alone.
+//! - [`decision`]: the ladder; how a recipient is verified, and why each stronger rung was passed over.
+//! - [`transport::Floor`]: the least that a connection must prove; [`transport::Seen`]: what it did prove.
+//! - [`delivery::State`]: where one delivery stands; [`delivery::step`] is the only way from one to the next.
+//! - [`access`]: challenges that a recipient answers; [`access::Passed`] is the proof that one was answered.
+//! - [`notice`], [`outgoing`], [`report`]: the three kinds of mail that leave.
+//! - [`secret::Secret`]: a value that never prints.
+
+pub mod access;
+pub mod address;
+pub mod conversation;
+pub mod decision;
+pub mod delivery;
+pub mod directive;
+pub mod envelope;
+pub mod label;
+pub mod message;
+pub mod moment;
+pub mod notice;
+pub mod outgoing;
+pub mod report;
+pub mod secret;
+pub mod selection;
+pub mod submission;
+pub mod text;
+pub mod transport;
