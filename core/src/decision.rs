@@ -1,5 +1,23 @@
-//! The ladder: how one recipient is verified (product.md, section 4). `decide` is lazy: it asks one question at a
-//! time, and leaves a trail that says why each stronger rung was passed over.
+//! The ladder: how one recipient is verified. `decide` is lazy: it asks one question at a time, and leaves a trail
+//! that says why each stronger rung was passed over.
+//!
+//! The rungs, strongest first, each with the question that it may ask:
+//!
+//! | rung | stands there | holds when | asks |
+//! |---|---|---|---|
+//! | account | always | the recipient has an account with a second factor | `Account` |
+//! | NTA 7516 | always | both domains qualify | `Nta7516` |
+//! | direct delivery | the header asks for it | the server meets the header's minimum | `Server` |
+//! | custom access right | always | the message brings a number or a code for this recipient | – |
+//! | transport security | always | the server meets the organisation's level, and the header's | `Server` |
+//! | SMS | always | a shared number is on file | `SharedNumber` |
+//! | access code | always | a shared code is on file | `SharedCode` |
+//! | e-mail | always | allowed, and the header's minimum met or waived | `Server` |
+//!
+//! Who asked for a custom access right whose method is switched off gets that or a stronger proof of the person, or is
+//! asked again: SMS stands above access code, and neither transport security nor e-mail proves who reads.
+
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +41,10 @@ pub enum Right {
 /// The organisation's switches.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is one switch of the configuration, free of the others"
+)]
 pub struct Policy {
     pub account: bool,
     pub nta7516: bool,
@@ -55,7 +77,7 @@ pub enum Question {
     /// Do both domains qualify for NTA 7516?
     Nta7516,
     /// Does the recipient's server meet this floor? The shell may answer `Yes` for "not known to miss it":
-    /// the connection that carries the mail decides, and a miss comes back as `No`.
+    /// the connection that carries the mail decides, and a miss comes back as `Missed`.
     Server(Floor),
     SharedNumber,
     SharedCode,
@@ -66,7 +88,7 @@ pub enum Question {
 pub enum Answer {
     Yes,
     No,
-    /// The server was seen to miss the floor; only for [`Question::Server`].
+    /// The server was seen to miss the floor; only for [`Question::Server`], where it is a `No` with its reason.
     Missed(Miss),
     Unknown,
 }
@@ -92,7 +114,7 @@ pub struct Decision {
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     By(Method),
-    /// Only e-mail verification was left and the organisation forbids it: the sender must give a factor.
+    /// Only e-mail verification was left and may not be used: the sender must give a factor.
     NeedsSender,
     /// A look-up failed at this rung: try again later.
     Unknown(Rung),
@@ -125,8 +147,294 @@ pub enum Why {
     NotQualified,
     FloorMissed(Miss),
     NothingOnFile,
-    /// E-mail verification would send the code over a connection below the floor.
+    /// The server does not meet the floor: e-mail verification would send the code over a connection below it.
     BelowFloor,
+    /// The message asks for a stronger proof, whose method is switched off.
+    WeakerThanAsked,
 }
-// API: decide(&Wish,&Policy,&Facts)->Verdict; Facts::none(), with(self,Question,Answer)->Self, answer(&self,Question)->Option<&Answer>;
-//  Method::floor(self)->Option<Floor> (Some for direct methods: Nta7516 => Dane), is_direct(); Display for Method/Rung (kebab names), Why (English clause)
+
+/// All rungs, strongest first.
+const LADDER: [Rung; 8] = [
+    Rung::Account,
+    Rung::Nta7516,
+    Rung::DirectDelivery,
+    Rung::CustomAccessRight,
+    Rung::TransportSecurity,
+    Rung::Sms,
+    Rung::AccessCode,
+    Rung::Email,
+];
+
+/// What trying one rung leads to.
+enum Step {
+    Holds(Method),
+    Passed(Why),
+    Ask(Question),
+    Unknown,
+}
+
+/// Climbs the ladder as far as the facts reach: either the next question, or the decision.
+pub fn decide(wish: &Wish, policy: &Policy, facts: &Facts) -> Verdict {
+    let mut passed_over = Vec::new();
+    for rung in LADDER {
+        if rung == Rung::DirectDelivery && wish.direct.is_none() {
+            continue;
+        }
+        let outcome = match try_rung(rung, wish, policy, facts) {
+            Step::Ask(question) => return Verdict::Ask(question),
+            Step::Passed(why) => {
+                passed_over.push((rung, why));
+                continue;
+            }
+            Step::Holds(method) => Outcome::By(method),
+            Step::Unknown => Outcome::Unknown(rung),
+        };
+        return Verdict::Settled(Decision { outcome, passed_over });
+    }
+    // The last rung was e-mail. No factor helps a server below the floor; where e-mail may not be used, one does.
+    let outcome = match passed_over.last() {
+        Some((Rung::Email, Why::BelowFloor)) => Outcome::NoneLeft,
+        _ => Outcome::NeedsSender,
+    };
+    Verdict::Settled(Decision { outcome, passed_over })
+}
+
+fn try_rung(rung: Rung, wish: &Wish, policy: &Policy, facts: &Facts) -> Step {
+    if let Some(why) = barred(rung, wish, policy) {
+        return Step::Passed(why);
+    }
+    match rung {
+        Rung::Account => by_fact(facts, Question::Account, Method::Account, Why::NoAccount),
+        Rung::Nta7516 => by_nta7516(facts),
+        Rung::DirectDelivery => match wish.direct {
+            Some(floor) => by_server(facts, floor, Method::DirectDelivery(floor)),
+            None => Step::Passed(Why::NotAsked),
+        },
+        Rung::CustomAccessRight => match wish.right {
+            Some(right) => Step::Holds(right.method()),
+            None => Step::Passed(Why::NotAsked),
+        },
+        // The stricter of the two, where the organisation has a level at all.
+        Rung::TransportSecurity => match policy.transport.max(policy.transport.and(wish.direct)) {
+            Some(floor) => by_server(facts, floor, Method::TransportSecurity(floor)),
+            None => Step::Passed(Why::SwitchedOff),
+        },
+        Rung::Sms => by_fact(facts, Question::SharedNumber, Method::Sms, Why::NothingOnFile),
+        Rung::AccessCode => {
+            by_fact(facts, Question::SharedCode, Method::AccessCode, Why::NothingOnFile)
+        }
+        Rung::Email => by_email(wish, facts),
+    }
+}
+
+/// Why a rung is out of the question, whatever the facts.
+fn barred(rung: Rung, wish: &Wish, policy: &Policy) -> Option<Why> {
+    if !policy.allows(rung, wish) {
+        return Some(Why::SwitchedOff);
+    }
+    // Behind its own rung, an access right is only still there when its method is switched off.
+    let weaker = match wish.right? {
+        Right::Sms => rung > Rung::CustomAccessRight,
+        Right::AccessCode => rung > Rung::CustomAccessRight && rung != Rung::Sms,
+    };
+    weaker.then_some(Why::WeakerThanAsked)
+}
+
+fn by_fact(facts: &Facts, question: Question, method: Method, otherwise: Why) -> Step {
+    match facts.answer(question) {
+        None => Step::Ask(question),
+        Some(Answer::Yes) => Step::Holds(method),
+        Some(Answer::No | Answer::Missed(_)) => Step::Passed(otherwise),
+        Some(Answer::Unknown) => Step::Unknown,
+    }
+}
+
+/// NTA 7516 goes over DANE only: a connection that was seen to miss it ends the qualification.
+fn by_nta7516(facts: &Facts) -> Step {
+    let step = by_fact(facts, Question::Nta7516, Method::Nta7516, Why::NotQualified);
+    match (step, facts.answer(Question::Server(Floor::Dane))) {
+        (Step::Ask(_) | Step::Holds(_), Some(Answer::Missed(miss))) => {
+            Step::Passed(Why::FloorMissed(*miss))
+        }
+        (step, _) => step,
+    }
+}
+
+fn by_server(facts: &Facts, floor: Floor, method: Method) -> Step {
+    match facts.server(floor) {
+        None => Step::Ask(Question::Server(floor)),
+        Some(Answer::Yes) => Step::Holds(method),
+        Some(Answer::Missed(miss)) => Step::Passed(Why::FloorMissed(miss)),
+        Some(Answer::No) => Step::Passed(Why::BelowFloor),
+        Some(Answer::Unknown) => Step::Unknown,
+    }
+}
+
+/// The header's minimum binds the code mail as well, even where direct delivery itself is switched off.
+fn by_email(wish: &Wish, facts: &Facts) -> Step {
+    let Some(floor) = wish.code_floor() else { return Step::Holds(Method::Email) };
+    match by_server(facts, floor, Method::Email) {
+        Step::Passed(_) => Step::Passed(Why::BelowFloor),
+        step => step,
+    }
+}
+
+impl Wish {
+    /// The floor that the mail with the code must itself meet on its own connection.
+    pub fn code_floor(&self) -> Option<Floor> {
+        self.direct.filter(|_| !self.email_fallback)
+    }
+}
+
+impl Right {
+    fn method(self) -> Method {
+        match self {
+            Self::Sms => Method::Sms,
+            Self::AccessCode => Method::AccessCode,
+        }
+    }
+}
+
+impl Policy {
+    fn allows(&self, rung: Rung, wish: &Wish) -> bool {
+        match rung {
+            Rung::Account => self.account,
+            Rung::Nta7516 => self.nta7516,
+            Rung::DirectDelivery => self.direct,
+            Rung::CustomAccessRight => match wish.right {
+                Some(Right::Sms) => self.sms,
+                Some(Right::AccessCode) => self.access_code,
+                None => true,
+            },
+            Rung::TransportSecurity => self.transport.is_some(),
+            Rung::Sms => self.sms,
+            Rung::AccessCode => self.access_code,
+            Rung::Email => self.email,
+        }
+    }
+}
+
+impl Default for Policy {
+    /// Everything is allowed but transport security as verification, which the organisation must choose.
+    fn default() -> Self {
+        Self {
+            account: true,
+            nta7516: true,
+            direct: true,
+            transport: None,
+            sms: true,
+            access_code: true,
+            email: true,
+        }
+    }
+}
+
+impl Facts {
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// What earlier connections for this delivery showed: where the next climb starts.
+    pub fn missed(missed: &[(Floor, Miss)]) -> Self {
+        missed.iter().fold(Self::none(), |facts, (floor, miss)| {
+            facts.with(Question::Server(*floor), Answer::Missed(*miss))
+        })
+    }
+
+    /// Adds an answer; a later one to the same question takes the place of the earlier.
+    #[must_use]
+    pub fn with(mut self, question: Question, answer: Answer) -> Self {
+        self.0.retain(|(asked, _)| *asked != question);
+        self.0.push((question, answer));
+        self
+    }
+
+    pub fn answer(&self, question: Question) -> Option<&Answer> {
+        self.0.iter().find(|(asked, _)| *asked == question).map(|(_, answer)| answer)
+    }
+
+    /// What is known about the server and this floor. Who misses a floor misses every stronger one, and who meets one
+    /// meets every weaker one; nobody meets [`Floor::Impossible`].
+    fn server(&self, floor: Floor) -> Option<Answer> {
+        if floor == Floor::Impossible {
+            return Some(Answer::Missed(Miss::UnknownDemand));
+        }
+        let known = |reaches: fn(Floor, Floor, &Answer) -> bool| {
+            self.0.iter().find_map(|(question, answer)| match question {
+                Question::Server(other) if reaches(*other, floor, answer) => Some(answer.clone()),
+                _ => None,
+            })
+        };
+        known(|other, floor, answer| {
+            other <= floor && matches!(answer, Answer::No | Answer::Missed(_))
+        })
+        .or_else(|| known(|other, floor, answer| other >= floor && *answer == Answer::Yes))
+        .or_else(|| known(|other, floor, _| other == floor))
+    }
+}
+
+impl Method {
+    /// The floor of a direct method; `None` for those that lead to the portal.
+    pub fn floor(self) -> Option<Floor> {
+        match self {
+            Self::Nta7516 => Some(Floor::Dane),
+            Self::DirectDelivery(floor) | Self::TransportSecurity(floor) => Some(floor),
+            Self::Account | Self::Sms | Self::AccessCode | Self::Email => None,
+        }
+    }
+
+    pub fn is_direct(self) -> bool {
+        self.floor().is_some()
+    }
+}
+
+impl fmt::Display for Method {
+    /// The name that stands in logs and lists, such as `direct-delivery`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Account => "account",
+            Self::Nta7516 => "nta7516",
+            Self::DirectDelivery(_) => "direct-delivery",
+            Self::TransportSecurity(_) => "transport-security",
+            Self::Sms => "sms",
+            Self::AccessCode => "access-code",
+            Self::Email => "email",
+        })
+    }
+}
+
+impl fmt::Display for Rung {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Account => "account",
+            Self::Nta7516 => "nta7516",
+            Self::DirectDelivery => "direct-delivery",
+            Self::CustomAccessRight => "custom-access-right",
+            Self::TransportSecurity => "transport-security",
+            Self::Sms => "sms",
+            Self::AccessCode => "access-code",
+            Self::Email => "email",
+        })
+    }
+}
+
+impl fmt::Display for Why {
+    /// One clause of plain English.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SwitchedOff => "the organisation has switched it off",
+            Self::NotAsked => "the message does not ask for it",
+            Self::NoAccount => "the recipient has no account with a second factor",
+            Self::NotQualified => "the domains do not both qualify",
+            Self::FloorMissed(miss) => return miss.fmt(f),
+            Self::NothingOnFile => "nothing is on file for the recipient",
+            Self::BelowFloor => {
+                "the recipient's server is below the minimum that the message asks for"
+            }
+            Self::WeakerThanAsked => "the message asks for a stronger proof",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -12,17 +12,55 @@ use crate::transport::{Floor, Miss, Seen};
 #[serde(rename_all = "kebab-case", tag = "state")]
 pub enum State {
     /// The ladder has not settled. `missed` remembers floors that a delivering connection did not meet.
-    Undecided { due: Moment, tries: u32, missed: Vec<(Floor, Miss)> },
+    Undecided {
+        due: Moment,
+        tries: u32,
+        missed: Vec<(Floor, Miss)>,
+        #[serde(default)]
+        wait: Wait,
+    },
     /// To be sent (the message itself, or its notification) by this method.
-    Planned { method: Method, due: Moment, tries: u32, missed: Vec<(Floor, Miss)> },
+    Planned {
+        method: Method,
+        due: Moment,
+        tries: u32,
+        missed: Vec<(Floor, Miss)>,
+        #[serde(default)]
+        wait: Wait,
+    },
     /// Waits for the sender to give a number or a code.
-    Held { until: Moment },
+    Held {
+        until: Moment,
+    },
     /// The recipient's server accepted the message or its notification.
-    Sent { method: Method, at: Moment },
+    Sent {
+        method: Method,
+        at: Moment,
+    },
     /// The recipient has read it in the portal.
-    Opened { method: Method, sent: Moment, at: Moment },
-    Failed { why: Failure, at: Moment },
-    Expired { why: End, at: Moment },
+    Opened {
+        method: Method,
+        sent: Moment,
+        at: Moment,
+    },
+    Failed {
+        why: Failure,
+        at: Moment,
+    },
+    Expired {
+        why: End,
+        at: Moment,
+    },
+}
+
+/// How long the queue has kept a delivery, and what the sender knows of it.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wait {
+    /// When the delivery was taken up again after it was held: its lifetime starts anew. `None`: it never was, and the
+    /// lifetime counts from when the message was accepted.
+    pub resumed: Option<Moment>,
+    /// Whether the sender was told of the delay; once is enough.
+    pub warned: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +68,7 @@ pub enum State {
 pub enum Failure {
     /// No rung of the ladder is left.
     NoneLeft,
-    /// The recipient's server refused for good. No content of ours is in its words.
+    /// The recipient's server refused for good. `text` is empty when it had seen the content, which it might quote.
     Refused { code: u16, enhanced: Option<String>, text: String, host: String },
     /// No such domain, or a null MX (RFC 7505).
     NoRoute { enhanced: String, text: String },
@@ -53,8 +91,16 @@ pub enum Event {
     Accepted(Seen),
     /// A temporary error: what happened, for the record.
     Deferred(String),
-    Refused { code: u16, enhanced: Option<String>, text: String, host: String },
-    NoRoute { enhanced: String, text: String },
+    Refused {
+        code: u16,
+        enhanced: Option<String>,
+        text: String,
+        host: String,
+    },
+    NoRoute {
+        enhanced: String,
+        text: String,
+    },
     FloorMissed(Floor, Miss),
     FactorGiven,
     Opened,
@@ -97,5 +143,221 @@ pub struct Impossible {
     pub state: &'static str,
     pub event: &'static str,
 }
-// API: step(state: &State, event: Event, accepted: Moment /*when we accepted the message*/, now: Moment, retry:&Retry) -> Result<(State, Vec<Effect>), Impossible>
-//  State::new(now)->Undecided due now; State::due()->Option<Moment> (Undecided/Planned due, Held until); name()->&'static str; is_final()
+
+/// Takes a delivery one step further. `accepted` is when its message was accepted.
+///
+/// Beyond the way that most deliveries take:
+/// - A bounce fails what was sent, unless the recipient has read it.
+/// - A notification whose acceptance was lost on its way may be opened before it counts as sent.
+/// - A notification misses a floor where the codes that follow it would miss it as well.
+/// - Retention that ends before anything was sent is reported: the recipient will not get the message.
+/// - What failed still expires: until then its key must exist for the sender's own pages, after that it must not.
+pub fn step(
+    state: &State,
+    event: Event,
+    accepted: Moment,
+    now: Moment,
+    retry: &Retry,
+) -> Result<(State, Vec<Effect>), Impossible> {
+    use State::{Expired, Failed, Held, Opened, Planned, Sent, Undecided};
+
+    let clock = Clock { accepted, now, retry };
+    let event_name = event.name();
+    let next = match (state, event) {
+        (Undecided { missed, wait, .. }, Event::Settled(outcome)) => match outcome {
+            Outcome::By(method) => (
+                Planned { method, due: now, tries: 0, missed: missed.clone(), wait: *wait },
+                vec![],
+            ),
+            Outcome::NeedsSender => (Held { until: now.plus(retry.hold) }, vec![Effect::AskSender]),
+            Outcome::NoneLeft => failed(Failure::NoneLeft, now),
+            Outcome::Unknown(rung) => {
+                clock.again_later(state, format!("the look-up for {rung} failed"))
+            }
+        },
+        (Undecided { .. } | Planned { .. }, Event::Deferred(last)) => {
+            clock.again_later(state, last)
+        }
+        (Planned { method, .. }, Event::Accepted(_)) => (Sent { method: *method, at: now }, vec![]),
+        (Planned { missed, wait, .. }, Event::FloorMissed(floor, miss)) => (
+            Undecided { due: now, tries: 0, missed: with_miss(missed, floor, miss), wait: *wait },
+            vec![],
+        ),
+        (Undecided { .. } | Planned { .. }, Event::NoRoute { enhanced, text }) => {
+            failed(Failure::NoRoute { enhanced, text }, now)
+        }
+        (Planned { .. } | Sent { .. }, Event::Refused { code, enhanced, text, host }) => {
+            failed(Failure::Refused { code, enhanced, text, host }, now)
+        }
+        (Planned { method, .. }, Event::Opened) if !method.is_direct() => {
+            (Opened { method: *method, sent: now, at: now }, vec![])
+        }
+        (Sent { method, at }, Event::Opened) if !method.is_direct() => {
+            (Opened { method: *method, sent: *at, at: now }, vec![])
+        }
+        (Opened { .. }, Event::Opened) => (state.clone(), vec![]),
+        (Undecided { .. } | Planned { .. }, Event::RetryNow) => (due_now(state, now), vec![]),
+        (Held { .. }, Event::FactorGiven | Event::RetryNow) => (resumed(now), vec![]),
+        (Held { .. }, Event::TimeUp) => failed(Failure::HoldOver, now),
+        (Undecided { .. } | Planned { .. } | Held { .. }, Event::RetentionOver) => {
+            let failure = Failure::TriesUsedUp { last: UNSENT_AT_RETENTION.into() };
+            (
+                Expired { why: End::Retention, at: now },
+                vec![Effect::ReportFailure(failure), Effect::Destroy],
+            )
+        }
+        (Sent { .. } | Opened { .. } | Failed { .. }, Event::RetentionOver) => {
+            (Expired { why: End::Retention, at: now }, vec![Effect::Destroy])
+        }
+        (
+            Undecided { .. }
+            | Planned { .. }
+            | Held { .. }
+            | Sent { .. }
+            | Opened { .. }
+            | Failed { .. },
+            Event::Withdrawn,
+        ) => (Expired { why: End::Withdrawn, at: now }, vec![Effect::Destroy]),
+        _ => return Err(Impossible { state: state.name(), event: event_name }),
+    };
+    Ok(next)
+}
+
+const UNSENT_AT_RETENTION: &str = "the message expired before it could be sent";
+
+/// What the times of one step hang on.
+struct Clock<'a> {
+    accepted: Moment,
+    now: Moment,
+    retry: &'a Retry,
+}
+
+impl Clock<'_> {
+    /// The same again after a while: with a word to the sender when it takes long, and no more when it takes too long.
+    fn again_later(&self, state: &State, last: String) -> (State, Vec<Effect>) {
+        let mut next = state.clone();
+        let (State::Undecided { due, tries, wait, .. } | State::Planned { due, tries, wait, .. }) =
+            &mut next
+        else {
+            return (next, vec![]);
+        };
+        let start = wait.resumed.unwrap_or(self.accepted);
+        let end = start.plus(self.retry.lifetime);
+        if self.now >= end {
+            return failed(Failure::TriesUsedUp { last }, self.now);
+        }
+        // The last try is at the very end, not up to `max` before it.
+        *due = self.now.plus(self.retry.after(*tries)).min(end);
+        *tries = tries.saturating_add(1);
+        let warn = !wait.warned && self.now >= start.plus(self.retry.warn_after);
+        wait.warned |= warn;
+        (next, if warn { vec![Effect::ReportDelay { last }] } else { vec![] })
+    }
+}
+
+fn failed(why: Failure, now: Moment) -> (State, Vec<Effect>) {
+    (State::Failed { why: why.clone(), at: now }, vec![Effect::ReportFailure(why)])
+}
+
+/// Each floor stands once: the first miss is the one that was acted on.
+fn with_miss(missed: &[(Floor, Miss)], floor: Floor, miss: Miss) -> Vec<(Floor, Miss)> {
+    let mut all = missed.to_vec();
+    if all.iter().all(|(known, _)| *known != floor) {
+        all.push((floor, miss));
+    }
+    all
+}
+
+fn due_now(state: &State, now: Moment) -> State {
+    let mut next = state.clone();
+    if let State::Undecided { due, .. } | State::Planned { due, .. } = &mut next {
+        *due = now;
+    }
+    next
+}
+
+/// Taken up after a hold, which may have lasted longer than the lifetime in the queue.
+fn resumed(now: Moment) -> State {
+    let wait = Wait { resumed: Some(now), warned: false };
+    State::Undecided { due: now, tries: 0, missed: Vec::new(), wait }
+}
+
+impl Event {
+    /// The event's name as it stands in logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Settled(_) => "settled",
+            Self::Accepted(_) => "accepted",
+            Self::Deferred(_) => "deferred",
+            Self::Refused { .. } => "refused",
+            Self::NoRoute { .. } => "no-route",
+            Self::FloorMissed(..) => "floor-missed",
+            Self::FactorGiven => "factor-given",
+            Self::Opened => "opened",
+            Self::TimeUp => "time-up",
+            Self::RetentionOver => "retention-over",
+            Self::Withdrawn => "withdrawn",
+            Self::RetryNow => "retry-now",
+        }
+    }
+}
+
+impl Retry {
+    /// The pause after so many failed tries: doubled each time, up to `max`.
+    fn after(&self, tries: u32) -> Duration {
+        self.first.saturating_mul(2_u32.saturating_pow(tries)).min(self.max)
+    }
+}
+
+impl State {
+    /// A delivery that is to be decided at once.
+    pub fn new(now: Moment) -> Self {
+        Self::Undecided { due: now, tries: 0, missed: Vec::new(), wait: Wait::default() }
+    }
+
+    /// When something must be done about it; `None` when nothing is.
+    pub fn due(&self) -> Option<Moment> {
+        match self {
+            Self::Undecided { due, .. } | Self::Planned { due, .. } => Some(*due),
+            Self::Held { until } => Some(*until),
+            Self::Sent { .. }
+            | Self::Opened { .. }
+            | Self::Failed { .. }
+            | Self::Expired { .. } => None,
+        }
+    }
+
+    /// The state's name as it stands in logs, lists and the store.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Undecided { .. } => "undecided",
+            Self::Planned { .. } => "planned",
+            Self::Held { .. } => "held",
+            Self::Sent { .. } => "sent",
+            Self::Opened { .. } => "opened",
+            Self::Failed { .. } => "failed",
+            Self::Expired { .. } => "expired",
+        }
+    }
+
+    /// Whether nothing is sent any more and nobody can read it; only a failed one still expires.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Failed { .. } | Self::Expired { .. })
+    }
+}
+
+impl Default for Retry {
+    /// First after 5 minutes, doubling up to 4 hours, for 5 days, with a warning after 4 hours; held for 7 days.
+    fn default() -> Self {
+        Self {
+            first: Duration::from_mins(5),
+            max: Duration::from_hours(4),
+            lifetime: Duration::from_hours(5 * 24),
+            warn_after: Duration::from_hours(4),
+            hold: Duration::from_hours(7 * 24),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

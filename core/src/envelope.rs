@@ -30,4 +30,22 @@ pub struct Notify {
     pub failure: bool,
     pub delay: bool,
 }
-// API: Notify::DEFAULT (failure+delay), NEVER; Recipient::plain(Address); Envelope::addresses() iterator
+
+impl Notify {
+    /// What holds when NOTIFY is absent.
+    pub const DEFAULT: Self = Self { success: false, failure: true, delay: true };
+    pub const NEVER: Self = Self { success: false, failure: false, delay: false };
+}
+
+impl Recipient {
+    /// A recipient without DSN parameters.
+    pub fn plain(address: Address) -> Self {
+        Self { address, notify: Notify::DEFAULT, original: None }
+    }
+}
+
+impl Envelope {
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.recipients.iter().map(|recipient| &recipient.address)
+    }
+}

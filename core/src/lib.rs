@@ -8,6 +8,8 @@
 //! - [`message::Head`]: the header section as it stands in the bytes, read by our own strict scanner.
 //! - [`text::HeaderText`]: a header value that we compose; nothing in it can end a line.
 //! - [`selection`]: rules that say which messages must be secured. [`label`]: Microsoft sensitivity labels.
+//! - [`route`]: a recipient's address inside one that the mail server routes to the relay.
+//! - [`marker`]: how the milter knows the relay's own mail; [`own_id`]: how an answer to it is known.
 //! - [`directive::Wishes`]: what the `zivver-*` headers ask for.
 //! - [`submission::Submission`]: one accepted message with its wishes.
 //! - [`conversation::Conversation`]: the recipients who see each other; every Bcc recipient has one alone.
@@ -15,7 +17,8 @@
 //! - [`transport::Floor`]: the least that a connection must prove; [`transport::Seen`]: what it did prove.
 //! - [`delivery::State`]: where one delivery stands; [`delivery::step`] is the only way from one to the next.
 //! - [`access`]: challenges that a recipient answers; [`access::Passed`] is the proof that one was answered.
-//! - [`notice`], [`outgoing`], [`report`]: the three kinds of mail that leave.
+//! - [`notice`], [`outgoing`], [`report`]: the three kinds of mail that leave. [`mime`]: the parts of a message, as its
+//!   octets pass by.
 //! - [`secret::Secret`]: a value that never prints.
 
 pub mod access;
@@ -25,14 +28,13 @@ pub mod decision;
 pub mod delivery;
 pub mod directive;
 pub mod envelope;
-pub mod label;
 pub mod message;
+pub mod mime;
 pub mod moment;
 pub mod notice;
 pub mod outgoing;
 pub mod report;
 pub mod secret;
-pub mod selection;
 pub mod submission;
 pub mod text;
 pub mod transport;

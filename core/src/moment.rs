@@ -21,3 +21,17 @@ impl Moment {
         Duration::from_secs(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_neither_overflows_nor_runs_backwards() {
+        assert_eq!(Moment(5).plus(Duration::from_millis(1999)), Moment(6));
+        assert_eq!(Moment(5).plus(Duration::MAX), Moment(i64::MAX));
+        assert_eq!(Moment(6).since(Moment(5)), Duration::from_secs(1));
+        assert_eq!(Moment(5).since(Moment(6)), Duration::ZERO);
+        assert_eq!(Moment(i64::MIN).since(Moment(i64::MAX)), Duration::ZERO);
+    }
+}

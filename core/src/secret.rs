@@ -45,5 +45,32 @@ impl Eq for Secret {}
 
 /// Whether two byte strings are the same, in a time that depends only on their lengths.
 pub fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && std::hint::black_box(a.iter().zip(b).fold(0, |acc, (x, y)| acc | (x ^ y))) == 0
+    a.len() == b.len()
+        && std::hint::black_box(a.iter().zip(b).fold(0, |acc, (x, y)| acc | (x ^ y))) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(a: &str, b: &str) {
+        assert_eq!(same(a.as_bytes(), b.as_bytes()), a == b, "{a:?} {b:?}");
+        assert_eq!(Secret::new(a) == Secret::new(b), a == b, "{a:?} {b:?}");
+    }
+
+    #[test]
+    fn secrets_are_the_same_when_every_octet_is() {
+        let values = ["", "a", "b", "ab", "ba", "aa", "135789", "135788", "235789", "1357890"];
+        for a in values {
+            for b in values {
+                check(a, b);
+            }
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_part_of_a_secret() {
+        assert_eq!(format!("{:?}", Secret::new("135789")), "Secret(…)");
+    }
 }

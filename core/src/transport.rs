@@ -1,5 +1,6 @@
 //! What a connection must prove, and what it did prove.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -90,5 +91,200 @@ pub enum Miss {
     DaneRequired,
     UnknownDemand,
 }
-// API: impl Floor { pub fn check(self, seen:&Seen)->Result<(),Miss> }  Display for TlsVersion ("TLSv1.3"), Floor ("tls"/"pkix"/"dane"/"impossible"), Miss (one clause of English: "the server offers no STARTTLS")
-//  NOTE Seen with tls None and certificate None = no STARTTLS offered; certificate ValidationFailure with tls None = handshake failed.
+
+impl Floor {
+    /// Whether a connection reaches this floor, and if not, why. That it has TLS at all means 1.2 or better:
+    /// [`TlsVersion`] knows nothing older.
+    pub fn check(self, seen: &Seen) -> Result<(), Miss> {
+        if self == Self::Impossible {
+            return Err(Miss::UnknownDemand);
+        }
+        if seen.tls.is_none() {
+            return Err(Miss::StarttlsNotSupported);
+        }
+        match (self, seen.certificate) {
+            (Self::Impossible, _) => Err(Miss::UnknownDemand),
+            (Self::Tls, _) | (Self::Pkix | Self::Dane, Certificate::DaneValid) => Ok(()),
+            (Self::Dane, _) => Err(Miss::DaneRequired),
+            (Self::Pkix, Certificate::Valid) if seen.authentic.is_some() => Ok(()),
+            (Self::Pkix, Certificate::Valid) => Err(Miss::NameNotAuthentic),
+            (Self::Pkix, fault) => Err(Miss::Certificate(fault)),
+        }
+    }
+}
+
+impl fmt::Display for Floor {
+    /// `tls`, `pkix`, `dane` or `impossible`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls => "tls",
+            Self::Pkix => "pkix",
+            Self::Dane => "dane",
+            Self::Impossible => "impossible",
+        })
+    }
+}
+
+impl fmt::Display for Miss {
+    /// One clause of plain English: "the server offers no STARTTLS".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::StarttlsNotSupported => "the server offers no STARTTLS",
+            Self::HandshakeFailed => "the TLS handshake failed",
+            Self::Certificate(fault) => return fault.fmt(f),
+            Self::NameNotAuthentic => "nothing vouches for the name of the mail server",
+            Self::DaneRequired => "no DANE record vouches for the server's certificate",
+            Self::UnknownDemand => "the message asks for a minimum that is not known here",
+        })
+    }
+}
+
+impl fmt::Display for Certificate {
+    /// One clause of plain English: "the server's certificate has expired".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "the server shows no certificate",
+            Self::Valid => "the server's certificate is valid",
+            Self::DaneValid => "the server's certificate is valid by DANE",
+            Self::CertificateExpired => "the server's certificate has expired",
+            Self::CertificateNotYetValid => "the server's certificate is not valid yet",
+            Self::CertificateHostMismatch => "the server's certificate is for another host",
+            Self::CertificateNotTrusted => {
+                "no trusted authority vouches for the server's certificate"
+            }
+            Self::ValidationFailure => "the server's certificate cannot be validated",
+        })
+    }
+}
+
+impl fmt::Display for TlsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V1_2 => "TLSv1.2",
+            Self::V1_3 => "TLSv1.3",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FLOORS: [Floor; 4] = [Floor::Tls, Floor::Pkix, Floor::Dane, Floor::Impossible];
+    const CERTIFICATES: [Certificate; 8] = [
+        Certificate::None,
+        Certificate::Valid,
+        Certificate::DaneValid,
+        Certificate::CertificateExpired,
+        Certificate::CertificateNotYetValid,
+        Certificate::CertificateHostMismatch,
+        Certificate::CertificateNotTrusted,
+        Certificate::ValidationFailure,
+    ];
+    const AUTHENTIC: [Option<Authentic>; 6] = [
+        None,
+        Some(Authentic::Dnssec),
+        Some(Authentic::MtaSts),
+        Some(Authentic::UnderRecipientDomain),
+        Some(Authentic::Pinned),
+        Some(Authentic::Waived),
+    ];
+
+    fn seen(
+        version: Option<TlsVersion>,
+        certificate: Certificate,
+        authentic: Option<Authentic>,
+    ) -> Seen {
+        let tls = version.map(|version| Tls {
+            version,
+            cipher: "AES".into(),
+            fingerprint: "00".into(),
+            name: None,
+        });
+        Seen {
+            host: "mx.example.nl".into(),
+            address: None,
+            tls,
+            certificate,
+            authentic,
+            at: Moment(0),
+        }
+    }
+
+    /// Every connection that can be seen.
+    fn connections() -> impl Iterator<Item = Seen> {
+        [None, Some(TlsVersion::V1_2), Some(TlsVersion::V1_3)].into_iter().flat_map(|version| {
+            CERTIFICATES.into_iter().flat_map(move |certificate| {
+                AUTHENTIC.into_iter().map(move |authentic| seen(version, certificate, authentic))
+            })
+        })
+    }
+
+    /// Checks which connections meet a floor against a rule in other words.
+    #[track_caller]
+    fn check(floor: Floor, meets: impl Fn(&Seen) -> bool) {
+        for seen in connections() {
+            assert_eq!(floor.check(&seen).is_ok(), meets(&seen), "{floor} and {seen:?}");
+        }
+    }
+
+    #[test]
+    fn any_encrypted_connection_meets_tls() {
+        check(Floor::Tls, |seen| seen.tls.is_some());
+    }
+
+    #[test]
+    fn pkix_takes_a_valid_certificate_of_an_authentic_name_or_dane() {
+        check(Floor::Pkix, |seen| {
+            let valid = seen.certificate == Certificate::Valid && seen.authentic.is_some();
+            seen.tls.is_some() && (valid || seen.certificate == Certificate::DaneValid)
+        });
+    }
+
+    #[test]
+    fn dane_takes_nothing_but_dane() {
+        check(Floor::Dane, |seen| seen.tls.is_some() && seen.certificate == Certificate::DaneValid);
+    }
+
+    #[test]
+    fn no_connection_meets_an_unknown_demand() {
+        check(Floor::Impossible, |_| false);
+    }
+
+    #[test]
+    fn what_meets_a_floor_meets_every_weaker_one() {
+        for pair in FLOORS.windows(2) {
+            assert!(pair[0] < pair[1], "{pair:?}");
+            for seen in connections() {
+                assert!(
+                    pair[1].check(&seen).is_err() || pair[0].check(&seen).is_ok(),
+                    "{pair:?} and {seen:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_miss_says_what_was_missed() {
+        for certificate in CERTIFICATES {
+            let encrypted = seen(Some(TlsVersion::V1_3), certificate, None);
+            let pkix = match certificate {
+                Certificate::DaneValid => Ok(()),
+                Certificate::Valid => Err(Miss::NameNotAuthentic),
+                fault => Err(Miss::Certificate(fault)),
+            };
+            assert_eq!(Floor::Pkix.check(&encrypted), pkix);
+            let plain = seen(None, certificate, Some(Authentic::Dnssec));
+            for floor in [Floor::Tls, Floor::Pkix, Floor::Dane] {
+                assert_eq!(
+                    floor.check(&plain),
+                    Err(Miss::StarttlsNotSupported),
+                    "{floor} and {certificate:?}"
+                );
+            }
+        }
+        let named = seen(Some(TlsVersion::V1_2), Certificate::Valid, Some(Authentic::Dnssec));
+        assert_eq!(Floor::Dane.check(&named), Err(Miss::DaneRequired));
+        assert_eq!(Floor::Impossible.check(&named), Err(Miss::UnknownDemand));
+    }
+}

@@ -1,2 +1,0 @@
-//! Microsoft sensitivity labels.
-// API (owned by the milter builder)

@@ -1,2 +1,0 @@
-//! Rules that say which messages must be secured.
-// API (owned by the milter builder)
