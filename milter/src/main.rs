@@ -1,1 +1,7 @@
-fn main() {}
+//! `zegel-milter`; see [`zegel_milter::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    zegel_milter::cli::main()
+}
