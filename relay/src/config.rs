@@ -1,0 +1,418 @@
+//! `relay.toml`: one tree that is format, defaults and documentation at once. Values with rules check themselves.
+
+mod values;
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use zegel_core::address::Domain;
+use zegel_core::decision::Policy;
+use zegel_core::delivery;
+use zegel_core::marker::Key;
+use zegel_core::notice::Organisation;
+use zegel_core::transport::Floor;
+
+pub use values::{Mode, Origin, Span};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// Our name in EHLO, Received, Message-IDs and reports; it should resolve to this machine.
+    pub hostname: Domain,
+    /// The database and the sealed bodies stand here.
+    #[serde(default = "state_directory")]
+    pub state_directory: PathBuf,
+    /// The keys that seal messages (`zegel-relay key create`). Readable by the relay alone.
+    #[serde(default = "key_file")]
+    pub key_file: PathBuf,
+    /// The key that relay and milter share, so that the milter knows the relay's own mail and lets it pass, and the relay
+    /// knows the recipients that the milter rewrote (`openssl rand -base64 48`). Needed where that mail can come back
+    /// through the milter, and beside Sendmail.
+    #[serde(default)]
+    pub marker_key_file: Option<PathBuf>,
+    pub organisation: Organisation,
+    #[serde(default)]
+    pub lmtp: Lmtp,
+    #[serde(default)]
+    pub dns: Dns,
+    #[serde(default)]
+    pub outbound: Outbound,
+    #[serde(default)]
+    pub policy: Policy,
+    pub portal: Portal,
+    #[serde(default)]
+    pub retry: Retry,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// Where the local mail server hands selected mail over.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Lmtp {
+    pub socket: PathBuf,
+    /// Octal permissions: who may connect is who may submit.
+    pub mode: Mode,
+    /// The group of the mail server, such as `postfix`.
+    pub group: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Dns {
+    /// Name servers to ask; none means those of the system (`/etc/resolv.conf`).
+    pub servers: Vec<SocketAddr>,
+}
+
+/// Delivery to the recipients' mail servers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Outbound {
+    /// 25; another one only behind a port-forwarding firewall, and in tests.
+    pub port: u16,
+    /// A PEM file of root certificates; none means those of the system.
+    pub roots: Option<PathBuf>,
+    pub mx_authenticity: MxAuthenticity,
+    /// MX hosts, or domains that they stand in, that the administrator vouches for.
+    pub pinned: Vec<Domain>,
+    /// The local address to connect from.
+    pub source: Option<IpAddr>,
+}
+
+/// Whether an MX host's name must be authentic before its certificate counts (product.md, section 5).
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MxAuthenticity {
+    #[default]
+    Required,
+    Opportunistic,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Portal {
+    /// The portal as recipients see it, `https://host[:port]`, without a path.
+    pub public_origin: Origin,
+    #[serde(default = "portal_listen")]
+    pub listen: SocketAddr,
+    /// Certificate chain and key (PEM). Without them the portal speaks plain HTTP, on loopback only, behind a proxy.
+    #[serde(default)]
+    pub tls: Option<PortalTls>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Where to report a security problem, as a URI (`mailto:…`, `https://…`): makes `/.well-known/security.txt`.
+    #[serde(default)]
+    pub security_contact: Option<String>,
+    /// How long a message can be read, in days.
+    #[serde(default = "link_days")]
+    pub link_days: u16,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PortalTls {
+    pub certificate: PathBuf,
+    pub private_key: PathBuf,
+}
+
+/// When deliveries are tried again; durations as `5m`, `4h`, `5d`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Retry {
+    pub first: Option<Span>,
+    pub max: Option<Span>,
+    pub lifetime: Option<Span>,
+    pub warn_after: Option<Span>,
+    pub hold: Option<Span>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Octets of one message.
+    pub message_size_max: u64,
+    /// Recipients of one transaction.
+    pub recipients_max: usize,
+    pub lmtp_connections_max: usize,
+    /// Deliveries in hand at once.
+    pub deliveries_max: usize,
+    pub portal_connections_max: usize,
+}
+
+impl Default for Lmtp {
+    fn default() -> Self {
+        Self { socket: PathBuf::from("/run/zegel/relay.sock"), mode: Mode(0o660), group: None }
+    }
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Self {
+            port: 25,
+            roots: None,
+            mx_authenticity: MxAuthenticity::Required,
+            pinned: Vec::new(),
+            source: None,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // Attachments of 100 MB as they travel in base64, with room for the text.
+            message_size_max: 150 * 1024 * 1024,
+            // What routing.md has the mail server send at once.
+            recipients_max: 2000,
+            lmtp_connections_max: 100,
+            deliveries_max: 50,
+            portal_connections_max: 500,
+        }
+    }
+}
+
+fn state_directory() -> PathBuf {
+    PathBuf::from("/var/lib/zegel")
+}
+
+fn key_file() -> PathBuf {
+    PathBuf::from("/etc/zegel/relay.key")
+}
+
+fn portal_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+fn link_days() -> u16 {
+    30
+}
+
+/// A configuration that cannot be used: the file, the place in it and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);
+
+impl Config {
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError(format!("cannot read {}: {error}", path.display())))?;
+        Self::parse(&text).map_err(|error| ConfigError(format!("{}: {error}", path.display())))
+    }
+
+    fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    /// The retry schedule with its defaults filled in.
+    pub fn retry(&self) -> delivery::Retry {
+        let default = delivery::Retry::default();
+        let or = |span: Option<Span>, default: Duration| span.map_or(default, |span| span.0);
+        delivery::Retry {
+            first: or(self.retry.first, default.first),
+            max: or(self.retry.max, default.max),
+            lifetime: or(self.retry.lifetime, default.lifetime),
+            warn_after: or(self.retry.warn_after, default.warn_after),
+            hold: or(self.retry.hold, default.hold),
+        }
+    }
+
+    /// The key that relay and milter share. Who can read it can send mail past the milter's rules.
+    pub fn marker_key(&self) -> Result<Option<Key>, ConfigError> {
+        let Some(file) = &self.marker_key_file else { return Ok(None) };
+        let wrong =
+            |why: String| ConfigError(format!("marker-key-file: {}: {why}", file.display()));
+        refuse_open_to_others(file).map_err(wrong)?;
+        let octets = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+        Key::new(&octets).map(Some).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// What no single field can know to be wrong, each with what to do about it.
+    pub fn contradictions(&self) -> Vec<String> {
+        let mut found: Vec<String> =
+            self.zeros().map(|key| format!("{key}: 0 cannot work; set more")).collect();
+        if self.retry().first > self.retry().max {
+            found.push("retry.first is longer than retry.max; make it shorter".into());
+        }
+        if self.portal.link_days == 0 {
+            found.push("portal.link-days: 0 days leave no time to read; set at least 1".into());
+        }
+        found
+    }
+
+    /// Numbers that must not be 0: with some, mail would be taken and never sent; with others, tried without a pause.
+    fn zeros(&self) -> impl Iterator<Item = &'static str> {
+        let (limits, retry) = (&self.limits, self.retry());
+        let numbers = [
+            ("limits.message-size-max", limits.message_size_max == 0),
+            ("limits.recipients-max", limits.recipients_max == 0),
+            ("limits.lmtp-connections-max", limits.lmtp_connections_max == 0),
+            ("limits.deliveries-max", limits.deliveries_max == 0),
+            ("limits.portal-connections-max", limits.portal_connections_max == 0),
+            ("retry.first", retry.first.is_zero()),
+            ("retry.max", retry.max.is_zero()),
+            ("retry.lifetime", retry.lifetime.is_zero()),
+        ];
+        numbers.into_iter().filter_map(|(key, zero)| zero.then_some(key))
+    }
+
+    /// What works but should be otherwise.
+    pub fn advice(&self) -> Vec<String> {
+        let found = [
+            self.foreign_portal(),
+            self.nameless_visitors(),
+            self.open_socket(),
+            self.lost_switches(),
+        ];
+        found.into_iter().flatten().collect()
+    }
+
+    /// Text messages, access codes and DANE are not offered yet: a policy that counts on them holds mail for nothing.
+    fn lost_switches(&self) -> Option<String> {
+        if !self.policy.email {
+            return Some(
+                "policy.email: without e-mailed codes this version cannot verify anyone in the portal; what is not delivered \
+                 directly waits for retry.hold and then comes back"
+                    .to_owned(),
+            );
+        }
+        let out_of_reach = self.policy.transport.is_some_and(|floor| floor > Floor::Pkix);
+        out_of_reach.then(|| {
+            "policy.transport: this version knows \"tls\" and \"pkix\"; nothing else is ever met, so that all goes to the portal"
+                .to_owned()
+        })
+    }
+
+    fn foreign_portal(&self) -> Option<String> {
+        let portal = self.portal.public_origin.host();
+        let portal = portal.split(':').next().unwrap_or(portal);
+        let own = self.organisation.from.domain();
+        if Domain::from_str(portal).is_ok_and(|portal| portal.is_within(own)) {
+            return None;
+        }
+        Some(format!(
+            "portal.public-origin: {portal} is not under {own}, the domain that notifications come from; readers and spam \
+             filters distrust such links"
+        ))
+    }
+
+    fn open_socket(&self) -> Option<String> {
+        let Mode(mode) = self.lmtp.mode;
+        (mode & 0o007 != 0).then(|| {
+            format!(
+                "lmtp.mode: with {mode:04o} every user of this machine may submit as any author; leave others out, and name \
+                 the mail server's group"
+            )
+        })
+    }
+
+    /// Behind a proxy that is not believed all visitors have the proxy's address, and share its limits.
+    fn nameless_visitors(&self) -> Option<String> {
+        let behind_proxy = self.portal.tls.is_none();
+        (behind_proxy && self.portal.trusted_proxies.is_empty()).then(|| {
+            "portal.trusted-proxies: empty, so that all visitors who come by the proxy count as one, who may ask for few \
+             codes; name the proxy, and have it set X-Forwarded-For and X-Forwarded-Proto"
+                .to_owned()
+        })
+    }
+}
+
+/// Refuses a secret that everybody on this machine may read. A group may: of those who share it.
+pub fn refuse_open_to_others(file: &Path) -> Result<(), String> {
+    let metadata = std::fs::metadata(file).map_err(|error| error.to_string())?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o007 != 0 {
+        return Err(format!("others may read it ({mode:04o}); run chmod o= on it"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = r#"
+        hostname = "relay.example.org"
+        [organisation]
+        name = "Example"
+        from = "secure@example.org"
+        language = "en"
+        [portal]
+        public-origin = "https://portal.example.org"
+    "#;
+
+    /// The error must name the place and hold every one of these.
+    #[track_caller]
+    fn refused(text: &str, says: &[&str]) {
+        let error = Config::parse(text).unwrap_err().to_string();
+        for part in says {
+            assert!(error.contains(part), "{part:?} is missing in:\n{error}");
+        }
+    }
+
+    #[test]
+    fn the_least_configuration_has_working_defaults() {
+        let config = Config::parse(LEAST).unwrap();
+        assert_eq!(config.contradictions(), Vec::<String>::new());
+        assert_eq!(config.portal.public_origin.host(), "portal.example.org");
+        assert_eq!(config.retry(), delivery::Retry::default());
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_place() {
+        refused(&LEAST.replace("hostname =", "hostnaem ="), &["line 2", "hostnaem"]);
+        refused(
+            &LEAST.replace("https://portal", "http://portal"),
+            &["public-origin", "https://host"],
+        );
+        refused(&format!("{LEAST}\n[retry]\nfirst = \"5 minutes\""), &["first", "as \"4h\""]);
+        refused(&format!("{LEAST}\n[lmtp]\nmode = \"rw\""), &["mode", "octal"]);
+    }
+
+    #[test]
+    fn a_schedule_that_cannot_be_kept_is_found() {
+        let hasty = format!("{LEAST}\n[retry]\nfirst = \"2h\"\nmax = \"1h\"");
+        let found = Config::parse(&hasty).unwrap().contradictions();
+        assert!(found.iter().any(|problem| problem.starts_with("retry.first")), "{found:?}");
+    }
+
+    #[test]
+    fn a_number_that_would_stop_everything_is_found() {
+        for (table, key) in [
+            ("limits", "message-size-max = 0"),
+            ("limits", "recipients-max = 0"),
+            ("limits", "lmtp-connections-max = 0"),
+            ("limits", "deliveries-max = 0"),
+            ("limits", "portal-connections-max = 0"),
+            ("retry", "first = \"0s\""),
+            ("retry", "first = \"0s\"\nmax = \"0s\""),
+            ("retry", "lifetime = \"0d\""),
+        ] {
+            let found = Config::parse(&format!("{LEAST}\n[{table}]\n{key}")).unwrap();
+            let found = found.contradictions();
+            let name = format!("{table}.{}: 0 ", key.split(' ').next().unwrap());
+            assert!(found.iter().any(|problem| problem.starts_with(&name)), "{key}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn what_works_but_is_unwise_is_advised_against() {
+        let advised = |key: &str, lines: &str| {
+            let advice = Config::parse(&format!("{LEAST}{lines}")).unwrap().advice();
+            advice.iter().any(|advice| advice.starts_with(key))
+        };
+        let proxies = "portal.trusted-proxies: ";
+        assert!(advised(proxies, ""));
+        assert!(!advised(proxies, "trusted-proxies = [\"127.0.0.1\"]"));
+        assert!(!advised(proxies, "tls = { certificate = \"c.pem\", private-key = \"k.pem\" }"));
+        assert!(advised("lmtp.mode: ", "[lmtp]\nmode = \"0666\""));
+        assert!(!advised("lmtp.mode: ", "[lmtp]\nmode = \"0660\""));
+        assert!(advised("policy.email: ", "[policy]\nemail = false"));
+        assert!(advised("policy.transport: ", "[policy]\ntransport = \"dane\""));
+        assert!(!advised("policy.", "[policy]\ntransport = \"pkix\""));
+    }
+}

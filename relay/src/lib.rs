@@ -1,0 +1,11 @@
+//! The relay: accepts selected mail, decides for every recipient, delivers, keeps what must wait sealed, and serves
+//! the portal. Everything that is a rule stands in `zegel_core`; here is what touches the world.
+//!
+//! The rooms do not know each other: [`smtp`], [`outbound`] and [`portal`] use `zegel_core` and [`store`];
+//! [`pipeline`] also uses [`outbound`]; only [`server`] knows all of them.
+
+pub mod config;
+pub mod id;
+pub mod lifecycle;
+pub mod store;
+pub mod vault;

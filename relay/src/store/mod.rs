@@ -1,0 +1,215 @@
+//! What must survive: a database (`SQLite`) for facts, sealed files for large bodies. One thread writes, and commits in
+//! groups; readers have a pool of their own. A second process (the command line) may open the same store while the
+//! relay runs.
+//!
+//! Acceptance, and what a crash in each of its states means:
+//!
+//! | sealed body | row | client got 250 | after a crash |
+//! |---|---|---|---|
+//! | – | – | no | the client tries again |
+//! | in `tmp/` | – | no | swept after a day ([`Store::sweep`]) |
+//! | in `bodies/`, fsynced | – | no | swept when unreferenced for a day |
+//! | in place | committed | maybe | delivered; a repeated transaction is recognised by its fingerprint ([`Store::keep`]) |
+//! | in place | all final | yes | destroyed at retention: key first, then file; the row stays for the list |
+//!
+//! Work, likewise. A claim lets nobody else at a row until its lease is over; nothing is tidied up after a dead worker:
+//!
+//! | claim | effect in the world | commit | after a crash |
+//! |---|---|---|---|
+//! | taken | – | – | claimable again at the lease's end, or at once when the relay starts |
+//! | taken | done (mail sent) | – | repeated: never lost, at worst twice |
+//! | taken | done | refused: another claim came since | the other worker's result stands |
+//! | given back | done | on disk, with the mails that follow from it | – |
+//!
+//! In the clear stand ids, moments, states, mail addresses and what servers answered. Everything else is sealed or a
+//! keyed hash.
+
+mod accounts;
+mod bodies;
+mod destroy;
+mod error;
+mod intake;
+mod mails;
+mod news;
+mod portal;
+mod queue;
+mod read;
+mod schema;
+mod sweep;
+mod writer;
+
+#[cfg(test)]
+mod fixture;
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use self::bodies::Bodies;
+use self::news::{Heard, News};
+use self::writer::Writer;
+use crate::vault::Keyring;
+
+pub use self::bodies::{BODY_IN_ROW_MAX, BodyWriter, SealedBody};
+pub use self::error::StoreError;
+pub use self::intake::{Kept, NewSubmission};
+pub use self::mails::{MailKind, MailOutcome, NewMail, QueuedMail};
+pub use self::portal::{NewCode, NewSession, Session};
+pub use self::queue::Progress;
+pub use self::read::{Delivery, Event, Stored};
+
+const DATABASE: &str = "zegel.db";
+
+/// Reading is short and readers do not wait for each other; more connections would only cost memory.
+const READERS_MAX: u32 = 4;
+
+/// How long a lock held by another process is waited for: well over any of our transactions.
+const BUSY_MAX: Duration = Duration::from_secs(10);
+
+/// Cheap to clone: all clones are one store.
+#[derive(Clone, Debug)]
+pub struct Store {
+    keyring: Arc<Keyring>,
+    bodies: Bodies,
+    writer: Writer,
+    readers: SqlitePool,
+    news: Arc<News>,
+    heard: Heard,
+}
+
+impl Store {
+    /// Opens or creates the store in `directory` (mode 0700) and brings its schema up to date.
+    pub async fn open(directory: &Path, keyring: Arc<Keyring>) -> Result<Self, StoreError> {
+        let bodies = Bodies::new(directory);
+        let database = directory.join(DATABASE);
+        for directory in [directory, bodies.placed(), bodies.arriving()] {
+            private_directory(directory).map_err(StoreError::at(directory))?;
+        }
+        private_file(&database).map_err(StoreError::at(&database))?;
+
+        let options = SqliteConnectOptions::new().filename(&database).busy_timeout(BUSY_MAX);
+        let writing = options
+            .clone()
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("secure_delete", "ON");
+        let mut db = writing.connect().await?;
+        schema::migrate(&mut db).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS_MAX)
+            .connect_lazy_with(options.pragma("query_only", "ON"));
+
+        let news = Arc::<News>::default();
+        let writer = Writer::start(db, writing, Arc::clone(&news))?;
+        Ok(Self { keyring, bodies, writer, readers, news, heard: Heard::default() })
+    }
+
+    /// Waits for the writer and closes all files.
+    pub async fn close(&self) {
+        self.writer.stop().await;
+        self.readers.close().await;
+    }
+
+    /// Resolves when nothing can be written any more: after [`Self::close`], or because the writer broke off.
+    pub async fn ended(&self) {
+        self.writer.ended().await;
+    }
+
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
+    }
+
+    /// Resolves soon after something new may be due: a commit here, or one by another process. Every clone of the
+    /// store hears of everything once, also of what happens while it does not wait.
+    pub async fn changed(&self) {
+        self.news.listen(&self.heard).await;
+    }
+}
+
+/// Nobody else has business here, whatever the umask or an earlier hand made of it.
+fn private_directory(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    if path.metadata()?.permissions().mode() & 0o077 != 0 {
+        std::fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
+
+/// The database's log and shared memory get the mode that it has itself.
+fn private_file(path: &Path) -> std::io::Result<()> {
+    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    if file.metadata()?.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::time::Duration;
+
+    use zegel_core::delivery::Event;
+
+    use super::fixture::{Fixture, LARGE, NOW, Sent};
+    use super::*;
+
+    /// Far longer than it takes, so that only a defect lets it pass.
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    async fn check(store: &Store, news: bool) {
+        let patience = if news { PATIENCE } else { Duration::ZERO };
+        assert_eq!(tokio::time::timeout(patience, store.changed()).await.is_ok(), news);
+    }
+
+    #[tokio::test]
+    async fn every_clone_hears_once_of_what_happens_here_or_in_another_process() {
+        let fixture = Fixture::new().await;
+        let (one, two) = (fixture.store.clone(), fixture.store.clone());
+        check(&one, false).await;
+        fixture.keep(Sent::default()).await.unwrap();
+        check(&one, true).await;
+        check(&one, false).await;
+        check(&two, true).await;
+
+        let delivery = one.list(false, 1).await.unwrap().remove(0).id;
+        fixture.another().await.apply(delivery, Event::Withdrawn, NOW).await.unwrap();
+        check(&one, true).await;
+    }
+
+    #[tokio::test]
+    async fn nobody_else_can_enter_the_directory_or_read_its_files() {
+        let fixture = Fixture::new().await;
+        fixture.keep(Sent { body: LARGE, ..Sent::default() }).await.unwrap();
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        let root = fixture.path();
+        for directory in [root.clone(), root.join("bodies"), root.join("tmp")] {
+            assert_eq!(mode(&directory), 0o700, "{directory:?}");
+        }
+        let entries = ["", "bodies"].map(|name| std::fs::read_dir(root.join(name)).unwrap());
+        let files: Vec<_> =
+            entries.into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+        let files: Vec<_> = files.into_iter().filter(|path| path.is_file()).collect();
+        assert_eq!(files.len(), 4, "database, log, shared memory, body: {files:?}");
+        for file in files {
+            assert_eq!(mode(&file), 0o600, "{file:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_kept_is_there_after_the_store_is_opened_again() {
+        let fixture = Fixture::new().await;
+        fixture.keep(Sent::default()).await.unwrap();
+        fixture.store.close().await;
+        let again = fixture.another().await;
+        let delivery = again.claim(NOW, Duration::from_mins(1), 10).await.unwrap().remove(0);
+        assert!(again.submission(delivery.submission).await.unwrap().is_some());
+    }
+}
