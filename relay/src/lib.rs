@@ -4,8 +4,11 @@
 //! The rooms do not know each other: [`smtp`], [`outbound`] and [`portal`] use `zegel_core` and [`store`];
 //! [`pipeline`] also uses [`outbound`]; only [`server`] knows all of them.
 
+pub mod admission;
 pub mod config;
 pub mod id;
+pub mod intake;
 pub mod lifecycle;
+pub mod smtp;
 pub mod store;
 pub mod vault;
