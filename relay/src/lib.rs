@@ -9,6 +9,7 @@ pub mod config;
 pub mod id;
 pub mod intake;
 pub mod lifecycle;
+pub mod outbound;
 pub mod smtp;
 pub mod store;
 pub mod vault;

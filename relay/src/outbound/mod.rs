@@ -1,0 +1,312 @@
+//! Delivery to the recipients' mail servers. The steps of one delivery, in order:
+//!
+//! 1. `mx`: the DNS names the hosts that take the domain's mail, and whether their names can be believed. A failed
+//!    look-up defers; only a clear answer is "no route".
+//! 2. The hosts are tried by preference, each at all of its addresses, until one takes the mail or refuses it for good.
+//! 3. `client`: connect, read the greeting, say EHLO. A server that falls short here is tried another time.
+//! 4. `tls`: STARTTLS where it is offered; EHLO again. Any certificate lets the handshake finish, and is then judged.
+//! 5. [`Floor::check`] on what this very connection has shown. `client::Proven` is the proof, and the only thing that can
+//!    say MAIL FROM.
+//! 6. `command`: MAIL FROM and RCPT TO with what the server offers to understand; then DATA.
+//! 7. `stuffing`: the content, dots doubled, and the final dot. The content can be read once, so from here on a failure
+//!    is for another time, not for another host. If the connection is lost before the last reply, nobody knows whether
+//!    the mail was taken; it is sent again and may arrive twice.
+//!
+//! Without a floor (mail that carries no content of a message) TLS is used where it is offered, with any certificate, and
+//! a server that offers it but cannot do it gets the mail in the clear.
+
+mod client;
+mod command;
+mod mx;
+mod reply;
+mod stuffing;
+mod tls;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncRead;
+use tokio::time::timeout;
+use tracing::info;
+use zegel_core::address::{Address, Domain};
+use zegel_core::envelope::Recipient;
+use zegel_core::transport::{Certificate, Floor, Miss, Seen};
+
+use crate::config;
+
+use client::{Content, Encryption, Kind, Peer, Setback};
+use mx::{Directory, Host, Route};
+use tls::Connector;
+
+/// After this no other host is tried: the next attempt begins with the best one again.
+const HOSTS_TIME_MAX: Duration = Duration::from_mins(15);
+
+/// For one connection: the largest message we take, at 50 kB a second.
+const CONNECTION_TIME_MAX: Duration = Duration::from_hours(1);
+
+/// Sends mail to MX hosts. Cheap to share behind an `Arc`.
+pub struct Outbound {
+    hostname: String,
+    port: u16,
+    source: Option<IpAddr>,
+    directory: Directory,
+    connector: Connector,
+}
+
+/// One transaction with one recipient.
+#[derive(Clone, Debug)]
+pub struct Mail<'a> {
+    /// MAIL FROM; `None` is the null sender.
+    pub sender: Option<&'a Address>,
+    pub recipient: &'a Recipient,
+    pub envelope_id: Option<&'a str>,
+}
+
+/// What became of one attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Accepted(Seen),
+    /// Try later; what happened, without content.
+    Deferred {
+        why: String,
+        seen: Option<Seen>,
+    },
+    Refused {
+        code: u16,
+        enhanced: Option<String>,
+        text: String,
+        host: String,
+    },
+    NoRoute {
+        enhanced: String,
+        text: String,
+    },
+    /// Nothing was sent: no MX host that could be reached meets the floor.
+    FloorMissed {
+        floor: Floor,
+        miss: Miss,
+        seen: Seen,
+    },
+}
+
+impl Outbound {
+    pub fn new(
+        hostname: &str,
+        dns: &config::Dns,
+        outbound: &config::Outbound,
+    ) -> Result<Self, String> {
+        Ok(Self {
+            hostname: hostname.to_owned(),
+            port: outbound.port,
+            source: outbound.source,
+            directory: Directory::new(dns, outbound)?,
+            connector: Connector::new(outbound.roots.as_deref())?,
+        })
+    }
+
+    /// Looks up the MX hosts and hands the content to the first that takes it. With a floor, MAIL FROM is only said on a
+    /// connection that meets it; without, TLS is used where it is offered.
+    pub async fn send(
+        &self,
+        mail: &Mail<'_>,
+        floor: Option<Floor>,
+        content: &mut (dyn AsyncRead + Send + Unpin),
+    ) -> Outcome {
+        match self.directory.route(mail.recipient.address.domain()).await {
+            Route::Hosts(hosts) => self.try_hosts(&hosts, mail, floor, content).await,
+            Route::None { enhanced, text } => {
+                Outcome::NoRoute { enhanced: enhanced.to_owned(), text }
+            }
+            Route::Unknown(why) => Outcome::Deferred { why, seen: None },
+        }
+    }
+
+    /// Connects as [`Self::send`] would, says EHLO and STARTTLS, and quits: for `explain`.
+    pub async fn probe(&self, recipient: &Address) -> Result<Seen, String> {
+        match self.directory.route(recipient.domain()).await {
+            Route::Hosts(hosts) => self.probe_hosts(&hosts).await,
+            Route::None { text, .. } => Err(text),
+            Route::Unknown(why) => Err(why),
+        }
+    }
+
+    async fn try_hosts(
+        &self,
+        hosts: &[Host],
+        mail: &Mail<'_>,
+        floor: Option<Floor>,
+        content: &mut Content<'_>,
+    ) -> Outcome {
+        let begun = Instant::now();
+        let domain = mail.recipient.address.domain();
+        let mut tally = Tally::of(hosts);
+        for peer in self.peers(hosts) {
+            if begun.elapsed() > HOSTS_TIME_MAX {
+                tally.later(format!("the mail servers of {domain} took too long"), None);
+                break;
+            }
+            let attempt = self.attempt(peer, mail, floor, content).await;
+            log(domain, peer, &attempt);
+            match attempt {
+                Ok(seen) => return Outcome::Accepted(seen),
+                Err(setback) => match setback.kind {
+                    Kind::Refused { code, enhanced, text } => {
+                        return Outcome::Refused { code, enhanced, text, host: setback.seen.host };
+                    }
+                    Kind::Spent(why) => {
+                        return Outcome::Deferred { why, seen: Some(*setback.seen) };
+                    }
+                    Kind::Unreachable(why) => tally.unreachable(why),
+                    Kind::Later(why) => tally.later(why, Some(*setback.seen)),
+                    Kind::Missed(miss) => tally.missed(miss, *setback.seen),
+                },
+            }
+        }
+        tally.outcome(domain, floor)
+    }
+
+    /// One connection; or two, when nothing is demanded and the server cannot do the TLS that it offers.
+    async fn attempt(
+        &self,
+        peer: Peer<'_>,
+        mail: &Mail<'_>,
+        floor: Option<Floor>,
+        content: &mut Content<'_>,
+    ) -> Result<Seen, Setback> {
+        let work = async {
+            let session = if floor.is_some() {
+                peer.open(Encryption::Demanded).await?
+            } else {
+                match peer.open(Encryption::Offered).await {
+                    Err(Setback { kind: Kind::Missed(_), .. }) => {
+                        peer.open(Encryption::Off).await?
+                    }
+                    opened => opened?,
+                }
+            };
+            session.prove(floor).await?.transact(mail, content).await
+        };
+        timeout(CONNECTION_TIME_MAX, work).await.unwrap_or_else(|_| Err(peer.overdue()))
+    }
+
+    async fn probe_hosts(&self, hosts: &[Host]) -> Result<Seen, String> {
+        let mut last = "no mail server has a known address".to_owned();
+        for peer in self.peers(hosts) {
+            match peer.open(Encryption::Offered).await {
+                Ok(session) => return Ok(session.leave().await),
+                Err(setback) => last = setback.reason(),
+            }
+        }
+        Err(last)
+    }
+
+    /// Every address of every host, in the order in which they are to be tried.
+    fn peers<'a>(&'a self, hosts: &'a [Host]) -> impl Iterator<Item = Peer<'a>> {
+        hosts.iter().flat_map(move |host| {
+            let addresses = host.addresses.as_deref().unwrap_or_default().iter().copied();
+            addresses.filter(|address| self.reaches(*address)).map(move |address| Peer {
+                host,
+                address: SocketAddr::new(address, self.port),
+                source: self.source,
+                hostname: &self.hostname,
+                connector: &self.connector,
+            })
+        })
+    }
+
+    /// Where the administrator names the address to connect from (for SPF, or the firewall), no other family will do.
+    fn reaches(&self, address: IpAddr) -> bool {
+        self.source.is_none_or(|source| source.is_ipv4() == address.is_ipv4())
+    }
+}
+
+/// What the hosts said while none took the mail; of each kind the first, as the hosts are tried best first.
+#[derive(Debug, Default)]
+struct Tally {
+    later: Option<(String, Option<Seen>)>,
+    unreachable: Option<String>,
+    /// The one that came nearest to the floor.
+    missed: Option<(Miss, Seen)>,
+}
+
+impl Tally {
+    /// A host whose address could not be found out may be one that meets the floor.
+    fn of(hosts: &[Host]) -> Self {
+        let mut tally = Self::default();
+        for why in hosts.iter().filter_map(|host| host.addresses.as_ref().err()) {
+            tally.later(why.clone(), None);
+        }
+        tally
+    }
+
+    fn later(&mut self, why: String, seen: Option<Seen>) {
+        self.later.get_or_insert((why, seen));
+    }
+
+    fn unreachable(&mut self, why: String) {
+        self.unreachable.get_or_insert(why);
+    }
+
+    fn missed(&mut self, miss: Miss, seen: Seen) {
+        if self.missed.as_ref().is_none_or(|(_, best)| strength(best) < strength(&seen)) {
+            self.missed = Some((miss, seen));
+        }
+    }
+
+    /// A host that spoke to us and asked for another time goes before a miss: it may meet the floor then. One that does
+    /// not even answer does not, or a domain with a dead backup host would wait for nothing.
+    fn outcome(self, domain: &Domain, floor: Option<Floor>) -> Outcome {
+        if let Some((why, seen)) = self.later {
+            return Outcome::Deferred { why, seen };
+        }
+        if let (Some((miss, seen)), Some(floor)) = (self.missed, floor) {
+            return Outcome::FloorMissed { floor, miss, seen };
+        }
+        let why = self
+            .unreachable
+            .unwrap_or_else(|| format!("no mail server of {domain} has a usable address"));
+        Outcome::Deferred { why, seen: None }
+    }
+}
+
+/// How much a connection proves, for choosing what to keep as evidence.
+fn strength(seen: &Seen) -> u8 {
+    match (&seen.tls, seen.certificate) {
+        (None, _) => 0,
+        (Some(_), Certificate::DaneValid) => 3,
+        (Some(_), Certificate::Valid) => 2,
+        (Some(_), _) => 1,
+    }
+}
+
+fn log(domain: &Domain, peer: Peer<'_>, attempt: &Result<Seen, Setback>) {
+    let (host, address) = (&peer.host.name, peer.address.ip());
+    info!(%domain, %host, %address, "{}", summary(domain, peer, attempt));
+}
+
+/// The log's line about one connection. A server's words stay out of it, as they may name the recipient.
+fn summary(domain: &Domain, peer: Peer<'_>, attempt: &Result<Seen, Setback>) -> String {
+    let (seen, outcome) = match attempt {
+        Ok(seen) => (seen, "accepted".to_owned()),
+        Err(Setback { kind, seen }) => (&**seen, kind.to_string()),
+    };
+    let proof = seen.tls.as_ref().map_or_else(
+        || "no TLS".to_owned(),
+        |tls| format!("{}, {}", tls.version, seen.certificate),
+    );
+    format!("{} [{}] for {domain}: {outcome} ({proof})", peer.host.name, peer.address.ip())
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound")
+            .field("hostname", &self.hostname)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,365 @@
+//! Which hosts take a domain's mail (RFC 5321, section 5.1), and why their names can be believed. Three answers: a
+//! route, none, or unknown; a look-up that failed is never "none".
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use tokio::time::timeout;
+use zegel_core::address::Domain;
+use zegel_core::transport::Authentic;
+
+use crate::config::{self, MxAuthenticity};
+
+/// The largest mail domains name six; what comes after ten has never been the only one to work.
+const HOSTS_MAX: usize = 10;
+
+/// Per host. Two of each family give another machine a chance without trying a whole cluster.
+const ADDRESSES_MAX: usize = 4;
+
+/// For one delivery's look-ups together: three times what the resolver takes for one question.
+const LOOKUPS_TIME_MAX: Duration = Duration::from_mins(1);
+
+/// The DNS, and what the administrator says about its names.
+pub(super) struct Directory {
+    resolver: TokioResolver,
+    authenticity: MxAuthenticity,
+    pinned: Vec<Domain>,
+}
+
+/// Where a domain's mail goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// In the order in which they are to be tried.
+    Hosts(Vec<Host>),
+    None {
+        enhanced: &'static str,
+        text: String,
+    },
+    Unknown(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Host {
+    /// As the MX record names it, before any CNAME: what the certificate must be for.
+    pub(super) name: Domain,
+    pub(super) authentic: Option<Authentic>,
+    /// Where it listens; an error when that is unknown.
+    pub(super) addresses: Result<Vec<IpAddr>, String>,
+}
+
+/// What the DNS says to one question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer<T> {
+    Found(Vec<T>),
+    /// The name exists without such records.
+    Nothing,
+    NoSuchName,
+    Unknown(String),
+}
+
+/// What the MX records say.
+#[derive(Debug, PartialEq, Eq)]
+enum Exchanges {
+    Hosts(Vec<Domain>),
+    /// RFC 7505: the domain takes no mail.
+    Null,
+    /// There are records, but none that names a usable host.
+    Unusable,
+}
+
+impl Directory {
+    pub(super) fn new(dns: &config::Dns, outbound: &config::Outbound) -> Result<Self, String> {
+        let resolver =
+            resolver(&dns.servers).map_err(|error| format!("cannot set up DNS: {error}"))?;
+        Ok(Self {
+            resolver,
+            authenticity: outbound.mx_authenticity,
+            pinned: outbound.pinned.clone(),
+        })
+    }
+
+    pub(super) async fn route(&self, domain: &Domain) -> Route {
+        let unknown = || Route::Unknown(format!("the look-ups for {domain} took too long"));
+        timeout(LOOKUPS_TIME_MAX, self.look_up(domain)).await.unwrap_or_else(|_| unknown())
+    }
+
+    async fn look_up(&self, domain: &Domain) -> Route {
+        match self.ask(domain, RecordType::MX, exchange).await {
+            Answer::Found(records) => match exchanges(records) {
+                Exchanges::Hosts(names) => Route::Hosts(
+                    join_all(names.into_iter().map(|name| self.host(name, domain))).await,
+                ),
+                Exchanges::Null => none("5.1.10", format!("{domain} takes no mail (null MX)")),
+                Exchanges::Unusable => Route::Unknown(format!("{domain} has no usable MX record")),
+            },
+            Answer::Nothing => self.implicit(domain).await,
+            Answer::NoSuchName => none("5.1.2", format!("{domain} does not exist")),
+            Answer::Unknown(why) => Route::Unknown(why),
+        }
+    }
+
+    /// A domain without MX records takes its mail itself (RFC 5321, section 5.1).
+    async fn implicit(&self, domain: &Domain) -> Route {
+        match self.addresses(domain).await {
+            Answer::Found(addresses) => Route::Hosts(vec![Host {
+                name: domain.clone(),
+                authentic: Some(Authentic::UnderRecipientDomain),
+                addresses: Ok(addresses),
+            }]),
+            Answer::Nothing => {
+                none("5.4.4", format!("{domain} has neither an MX record nor an address"))
+            }
+            Answer::NoSuchName => none("5.1.2", format!("{domain} does not exist")),
+            Answer::Unknown(why) => Route::Unknown(why),
+        }
+    }
+
+    async fn host(&self, name: Domain, recipient: &Domain) -> Host {
+        let addresses = match self.addresses(&name).await {
+            Answer::Found(addresses) => Ok(addresses),
+            Answer::Nothing | Answer::NoSuchName => Ok(Vec::new()),
+            Answer::Unknown(why) => Err(why),
+        };
+        Host {
+            authentic: authentic(&name, recipient, &self.pinned, self.authenticity),
+            name,
+            addresses,
+        }
+    }
+
+    /// Both families by turns, so that neither is left out by the limit.
+    async fn addresses(&self, name: &Domain) -> Answer<IpAddr> {
+        let (six, four) = tokio::join!(
+            self.ask(name, RecordType::AAAA, address),
+            self.ask(name, RecordType::A, address)
+        );
+        match (six, four) {
+            (Answer::Found(six), Answer::Found(four)) => Answer::Found(by_turns(six, four)),
+            (Answer::Found(mut found), _) | (_, Answer::Found(mut found)) => {
+                found.truncate(ADDRESSES_MAX);
+                Answer::Found(found)
+            }
+            (Answer::Unknown(why), _) | (_, Answer::Unknown(why)) => Answer::Unknown(why),
+            (Answer::NoSuchName, _) | (_, Answer::NoSuchName) => Answer::NoSuchName,
+            (Answer::Nothing, Answer::Nothing) => Answer::Nothing,
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        name: &Domain,
+        kind: RecordType,
+        read: fn(&RData) -> Option<T>,
+    ) -> Answer<T> {
+        let unknown =
+            |error: NetError| Answer::Unknown(format!("cannot look up {kind} of {name}: {error}"));
+        // The last dot keeps the search list of the system out.
+        let question = match Name::from_ascii(format!("{name}.")) {
+            Ok(question) => question,
+            Err(error) => return unknown(error.into()),
+        };
+        match self.resolver.lookup(question, kind).await {
+            Ok(lookup) => {
+                let found: Vec<T> =
+                    lookup.answers().iter().filter_map(|record| read(&record.data)).collect();
+                if found.is_empty() {
+                    unknown(NetError::Message("an answer without records"))
+                } else {
+                    Answer::Found(found)
+                }
+            }
+            Err(NetError::Dns(DnsError::NoRecordsFound(nothing))) => match nothing.response_code {
+                ResponseCode::NXDomain => Answer::NoSuchName,
+                // A referral says where to ask, not that there is nothing.
+                ResponseCode::NoError if nothing.soa.is_some() || nothing.ns.is_none() => {
+                    Answer::Nothing
+                }
+                _ => unknown(DnsError::NoRecordsFound(nothing).into()),
+            },
+            Err(error) => unknown(error),
+        }
+    }
+}
+
+fn resolver(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
+    let mut builder = if servers.is_empty() {
+        TokioResolver::builder_tokio()?
+    } else {
+        let servers = servers.iter().copied().map(name_server).collect();
+        let config = ResolverConfig::from_parts(None, Vec::new(), servers);
+        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+    };
+    let options = builder.options_mut();
+    // Mail goes by the DNS alone, as every other mail server's does.
+    options.use_hosts_file = ResolveHosts::Never;
+    options.edns0 = true;
+    options.try_tcp_on_error = true;
+    builder.build()
+}
+
+fn name_server(server: SocketAddr) -> NameServerConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+        connection.port = server.port();
+        connection
+    });
+    NameServerConfig::new(server.ip(), true, connections.into())
+}
+
+fn exchange(data: &RData) -> Option<(u16, String)> {
+    match data {
+        RData::MX(mx) => Some((mx.preference, mx.exchange.to_ascii())),
+        _ => None,
+    }
+}
+
+fn address(data: &RData) -> Option<IpAddr> {
+    data.ip_addr()
+}
+
+fn none(enhanced: &'static str, text: String) -> Route {
+    Route::None { enhanced, text }
+}
+
+/// Puts the hosts in order: by preference, equal ones by chance (RFC 5321, section 5.1).
+fn exchanges(mut records: Vec<(u16, String)>) -> Exchanges {
+    if let [(_, exchange)] = records.as_slice()
+        && exchange == "."
+    {
+        return Exchanges::Null;
+    }
+    records.sort_by_cached_key(|(preference, _)| (*preference, chance()));
+    let mut hosts: Vec<Domain> = Vec::new();
+    for host in
+        records.iter().filter_map(|(_, exchange)| exchange.trim_end_matches('.').parse().ok())
+    {
+        if hosts.len() < HOSTS_MAX && !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    if hosts.is_empty() { Exchanges::Unusable } else { Exchanges::Hosts(hosts) }
+}
+
+/// A random number; without chance, the records stay in the order in which the DNS gave them, which is by chance too.
+fn chance() -> u32 {
+    let mut octets = [0; 4];
+    let _ = aws_lc_rs::rand::fill(&mut octets);
+    u32::from_ne_bytes(octets)
+}
+
+/// Why an MX host's name can be believed although the DNS answer that gave it may be forged.
+fn authentic(
+    host: &Domain,
+    recipient: &Domain,
+    pinned: &[Domain],
+    authenticity: MxAuthenticity,
+) -> Option<Authentic> {
+    if host.is_within(recipient) {
+        return Some(Authentic::UnderRecipientDomain);
+    }
+    if pinned.iter().any(|pinned| host.is_within(pinned)) {
+        return Some(Authentic::Pinned);
+    }
+    match authenticity {
+        MxAuthenticity::Required => None,
+        MxAuthenticity::Opportunistic => Some(Authentic::Waived),
+    }
+}
+
+fn by_turns(six: Vec<IpAddr>, four: Vec<IpAddr>) -> Vec<IpAddr> {
+    let mut families = [six.into_iter(), four.into_iter()];
+    let mut addresses = Vec::new();
+    while addresses.len() < ADDRESSES_MAX {
+        let before = addresses.len();
+        addresses.extend(families.iter_mut().filter_map(Iterator::next));
+        if addresses.len() == before {
+            break;
+        }
+    }
+    addresses.truncate(ADDRESSES_MAX);
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(records: &[(u16, &str)]) -> Exchanges {
+        exchanges(
+            records.iter().map(|(preference, host)| (*preference, (*host).to_owned())).collect(),
+        )
+    }
+
+    #[track_caller]
+    fn check(records: &[(u16, &str)], expected: &[&str]) {
+        let expected = expected.iter().map(|host| host.parse().unwrap()).collect();
+        assert_eq!(read(records), Exchanges::Hosts(expected), "{records:?}");
+    }
+
+    #[test]
+    fn hosts_are_tried_by_preference_each_once() {
+        check(
+            &[(20, "b.nl."), (10, "a.nl."), (30, "A.nl."), (5, "mx.c.nl.")],
+            &["mx.c.nl", "a.nl", "b.nl"],
+        );
+    }
+
+    #[test]
+    fn equal_hosts_are_tried_in_either_order() {
+        let orders = || (0..200).map(|_| read(&[(10, "a.nl."), (10, "b.nl."), (5, "c.nl.")]));
+        let first = read(&[(5, "c.nl."), (10, "a.nl."), (20, "b.nl.")]);
+        assert!(orders().any(|order| order == first) && orders().any(|order| order != first));
+    }
+
+    #[test]
+    fn a_record_that_names_no_host_is_skipped() {
+        check(&[(0, "."), (10, "a.nl."), (20, "localhost."), (30, "192.0.2.1.")], &["a.nl"]);
+        assert_eq!(read(&[(0, "localhost.")]), Exchanges::Unusable);
+        assert_eq!(read(&[(0, ".")]), Exchanges::Null);
+        assert_eq!(read(&[(0, "."), (10, ".")]), Exchanges::Unusable);
+    }
+
+    #[test]
+    fn a_name_is_authentic_under_the_domain_or_by_the_administrators_word() {
+        let domain = |name: &str| name.parse::<Domain>().unwrap();
+        let pinned = [domain("mail.net")];
+        for (host, required, opportunistic) in [
+            (
+                "example.nl",
+                Some(Authentic::UnderRecipientDomain),
+                Some(Authentic::UnderRecipientDomain),
+            ),
+            (
+                "mx.example.nl",
+                Some(Authentic::UnderRecipientDomain),
+                Some(Authentic::UnderRecipientDomain),
+            ),
+            ("mx.mail.net", Some(Authentic::Pinned), Some(Authentic::Pinned)),
+            ("badexample.nl", None, Some(Authentic::Waived)),
+            ("mail.net.evil.org", None, Some(Authentic::Waived)),
+        ] {
+            let of = |authenticity| {
+                authentic(&domain(host), &domain("example.nl"), &pinned, authenticity)
+            };
+            assert_eq!(of(MxAuthenticity::Required), required, "{host}");
+            assert_eq!(of(MxAuthenticity::Opportunistic), opportunistic, "{host}");
+        }
+    }
+
+    #[test]
+    fn both_families_are_within_the_limit() {
+        let addresses = |text: &[&str]| {
+            text.iter().map(|address| address.parse().unwrap()).collect::<Vec<IpAddr>>()
+        };
+        let six = addresses(&["::1", "::2", "::3", "::4", "::5"]);
+        let four = addresses(&["192.0.2.1"]);
+        assert_eq!(by_turns(six.clone(), four), addresses(&["::1", "192.0.2.1", "::2", "::3"]));
+        assert_eq!(by_turns(six, Vec::new()).len(), ADDRESSES_MAX);
+    }
+}
