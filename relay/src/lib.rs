@@ -10,6 +10,7 @@ pub mod id;
 pub mod intake;
 pub mod lifecycle;
 pub mod outbound;
+pub mod portal;
 pub mod smtp;
 pub mod store;
 pub mod vault;

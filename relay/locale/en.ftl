@@ -1,0 +1,209 @@
+# What the portal says. Plain text, no HTML; short sentences.
+
+skip = Skip to content
+language = Language
+footer = About this portal
+genuine-link = Is this email genuine?
+help-link = Help
+accessibility-link = Accessibility
+to-front = Go to the start page
+never = We never ask for a password, a payment or your bank details.
+error-prefix = Error:
+error-title = There is a problem
+
+# Dates, times, numbers
+
+month =
+    { $n ->
+        [1] January
+        [2] February
+        [3] March
+        [4] April
+        [5] May
+        [6] June
+        [7] July
+        [8] August
+        [9] September
+        [10] October
+        [11] November
+       *[12] December
+    }
+date = { $day } { $month } { $year }
+date-time = { $date }, { $time } ({ $zone })
+wait-seconds =
+    { $n ->
+        [one] 1 second
+       *[other] { $n } seconds
+    }
+wait-minutes =
+    { $n ->
+        [one] 1 minute
+       *[other] { $n } minutes
+    }
+wait-hours =
+    { $n ->
+        [one] 1 hour
+       *[other] { $n } hours
+    }
+
+# Start page
+
+front-title = Secure messages
+front-lead = { $organisation } uses this website to send you confidential messages. You read them here, after we have checked that it is you.
+find-title = Open your message
+find-lead = Did you get an email from us? Enter the message code that is in it.
+find-reference = Message code
+find-reference-hint = 10 letters and digits. Capitals do not matter.
+find-reference-wrong = Enter the message code: 10 letters and digits from the email
+find-address = Your email address
+find-address-hint = The address at which you received the email.
+find-address-wrong = Enter your email address, like name@example.com
+find-button = Continue
+steps-title = How it works
+steps-1 = You received an email with a link and a message code. The content of the message is not in it.
+steps-2 = We send a 6-digit code to your email address.
+steps-3 = With that code you open the message.
+
+# Behind the link
+
+link-title = Secure message
+link-heading = Secure message from { $sender }
+from = From
+to = To
+organisation = Organisation
+sent = Sent on
+until = Readable until
+link-method = We send a code to { $address }. With that code you open the message in this browser.
+link-button = Send me a code
+not-you-title = Not your email address?
+not-you = Then the message is for someone else. Ask { $sender } to send the message to you.
+
+# The code
+
+code-title = Enter your code
+code-sent = We sent an email with a code to { $address }.
+code-sent-blind = If the message code and the email address belong together, we sent an email with a code to that address.
+code-label = Code
+code-hint = 6 digits. The code is valid for { $n } minutes.
+code-button = Open the message
+code-none-title = No code received?
+code-none = Look in your junk mail too. It can take a few minutes. If you ask for a new code, the previous one stays valid.
+code-again = Send a new code
+code-again-done = A new code is on its way. The previous code stays valid.
+code-moments-ago = We sent you a code a moment ago. If it does not arrive, ask for a new one in half a minute.
+code-not-six = Enter the code: 6 digits from the email
+code-wrong =
+    { $n ->
+        [0] The code is wrong or has expired. Ask for a new code
+        [one] The code is wrong or has expired. You have 1 try left
+       *[other] The code is wrong or has expired. You have { $n } tries left
+    }
+code-wrong-blind = The code is wrong or has expired. Check the message code and the email address too. After too many tries you have to wait a while
+code-expired = The code has expired. Ask for a new code
+code-throttled = Too many tries. Try again in { $wait }
+code-send-throttled = You have asked for many codes. You can ask again in { $wait }
+session-length = After 30 minutes without activity we close the message. You can open it again with a new code.
+
+# The message
+
+no-subject = (no subject)
+date-label = Date
+attachments =
+    { $n ->
+        [one] 1 attachment
+       *[other] { $n } attachments
+    }
+executable = This file can run programs. Open it only if you expect it.
+images-blocked =
+    { $n ->
+        [one] 1 image from the internet was not loaded. That way the sender cannot see when you read.
+       *[other] { $n } images from the internet were not loaded. That way the sender cannot see when you read.
+    }
+too-complex = The formatted view is not available. You see the text; download the original (.eml) for the formatting.
+not-shown = We cannot show this message. Download the original (.eml) and open it in your mail program.
+no-text = This message has no text.
+frame-title = Content of the message
+actions = What you can do with this message
+print-link = View large or print
+eml-link = Save (.eml)
+logout = Close and log out
+readable-until = You can read this message until { $date }.
+file-kind = { $kind } file
+file-kind-unknown = file
+
+# Logged out
+
+logged-out-title = You are logged out
+logged-out = The message is closed. You can open it again with the link or the message code in the email.
+logged-out-shared = Do others use this computer too? Then close the browser, and delete the files that you downloaded.
+
+# Is this email genuine?
+
+genuine-title = Is this email genuine?
+genuine-lead = { $organisation } does not send confidential messages by ordinary email. You get an email that says that a message is waiting. This is how you check that it is genuine.
+genuine-check-title = Check the email
+genuine-check-from = The email comes from { $address }.
+genuine-check-host = The link starts with https://{ $host }/ and nothing else.
+genuine-check-typed = You need not click the link. Type the web address into your browser yourself, and enter the message code on the start page.
+genuine-never-title = What we never ask
+genuine-doubt-title = In doubt?
+genuine-doubt = Call the sender on a number that you already know. Do not use a phone number from the email itself.
+genuine-more = More about this:
+
+# Help
+
+help-title = Help
+help-no-code-title = I get no code
+help-no-code = Look in your junk mail and wait a few minutes. The code goes to the address at which you received the first email. After that, ask for a new code.
+help-wrong-code-title = My code does not work
+help-wrong-code = A code is valid for 10 minutes and works once. After 5 wrong tries you need a new code.
+help-browser-title = I read my email on another device
+help-browser = That is fine. Do enter the code on the device and in the browser in which you asked for it.
+help-gone-title = The message is gone
+help-gone = Messages can be read for a limited time; the last day is in the email. Ask the sender to send the message again.
+help-else-title = Something else
+help-else = Contact the sender or { $organisation }.
+
+# Accessibility
+
+accessibility-title = Accessibility
+accessibility-lead = { $organisation } wants everyone to be able to read their messages.
+accessibility-standard-title = What this portal must meet
+accessibility-standard = The portal is made to WCAG 2.2, level AA. That contains all that the European standard EN 301 549 asks of websites.
+accessibility-works-title = How you can use the portal
+accessibility-works-1 = With a keyboard, a screen reader or voice control.
+accessibility-works-2 = On a phone and with text greatly enlarged.
+accessibility-works-3 = Without JavaScript, and in light or dark colours as you have set them.
+accessibility-limits-title = What may be less accessible
+accessibility-limits = The formatting of a message and its attachments come from the sender. Ask the sender for another form if you cannot read something.
+accessibility-contact-title = Report a problem
+accessibility-contact = Does something not work for you? Tell { $organisation }.
+
+# What cannot be done
+
+not-found-title = This page does not exist
+not-found-text = Perhaps the link was not copied in full. Open the link in the email again, or enter the message code on the start page.
+method-not-allowed-title = That is not possible here
+method-not-allowed-text = This page cannot be requested in this way.
+gone-title = This message is no longer available
+gone-text = The time to read it is over, or the sender withdrew it. Ask the sender to send it again.
+too-large-title = That is too much
+too-large-text = What you entered is too long. Go back and enter only what is asked for.
+malformed-title = We did not understand that
+malformed-text = Go back to the previous page and try again.
+cross-site-title = This does not come from our own page
+cross-site-text = For your safety we only do what you click on this website yourself. Open the link in the email again.
+insecure-title = This connection is not secure
+insecure-text = Open the website with https at the start of the address.
+signed-out-title = The message is closed
+signed-out-text = You are logged out, or you were not active for more than 30 minutes. Open the link in the email again, or enter the message code on the start page.
+other-method-title = This message cannot be opened here
+other-method-text = It is protected in another way than with a code by email. Contact the sender.
+not-yet-title = The message is not ready yet
+not-yet-text = Try again in a few minutes.
+throttled-title = Too many tries
+throttled-text = Too many requests came from your connection. Wait a while and try again.
+locked-title = Too many wrong codes
+locked-text = This message is locked for your safety. Ask the sender to send it again.
+unavailable-title = It does not work just now
+unavailable-text = There is a fault on our side. Your message is kept. Try again in a few minutes.
