@@ -5,12 +5,15 @@
 //! [`pipeline`] also uses [`outbound`]; only [`server`] knows all of them.
 
 pub mod admission;
+pub mod cli;
 pub mod config;
 pub mod id;
 pub mod intake;
 pub mod lifecycle;
 pub mod outbound;
+pub mod pipeline;
 pub mod portal;
+pub mod server;
 pub mod smtp;
 pub mod store;
 pub mod vault;

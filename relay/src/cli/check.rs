@@ -1,0 +1,105 @@
+//! `check`: all problems at once, and the effective values.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::{Failure, say};
+use crate::config::Config;
+use crate::outbound::Outbound;
+use crate::portal;
+use crate::vault::Keyring;
+
+pub(super) fn run(path: &Path) -> Result<ExitCode, Failure> {
+    let config = Config::read(path)?;
+    let problems = problems(&config);
+    for problem in &problems {
+        say(format_args!("problem: {problem}"))?;
+    }
+    for advice in config.advice() {
+        say(format_args!("advice:  {advice}"))?;
+    }
+    say(effective(&config)?.trim_end())?;
+    if problems.is_empty() {
+        say(format_args!("{}: no problems", path.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(format_args!("{}: {} problem(s), see above", path.display(), problems.len()))?;
+    Ok(ExitCode::FAILURE)
+}
+
+fn problems(config: &Config) -> Vec<String> {
+    let mut found = config.contradictions();
+    if let Err(error) = Keyring::load(&config.key_file) {
+        found.push(format!("key-file: {error}"));
+    }
+    if let Err(error) = Outbound::new(config.hostname.as_str(), &config.dns, &config.outbound) {
+        found.push(format!("outbound: {error}"));
+    }
+    if let Err(error) = config.marker_key() {
+        found.push(error.to_string());
+    }
+    if let Err(error) = portal::tls(&config.portal) {
+        found.push(error.to_string());
+    }
+    found.extend(missing_directory("state-directory", &config.state_directory));
+    found.extend(
+        config.lmtp.socket.parent().and_then(|parent| missing_directory("lmtp.socket", parent)),
+    );
+    found
+}
+
+fn missing_directory(key: &str, directory: &Path) -> Option<String> {
+    // The relay makes the last step of the path itself.
+    let exists = directory.is_dir() || directory.parent().is_some_and(Path::is_dir);
+    (!exists)
+        .then(|| format!("{key}: the directory {} does not exist; create it", directory.display()))
+}
+
+fn effective(config: &Config) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    let retry = config.retry();
+    let policy = &config.policy;
+    writeln!(text, "hostname         {}", config.hostname)?;
+    writeln!(text, "state-directory  {}", config.state_directory.display())?;
+    writeln!(text, "key-file         {}", config.key_file.display())?;
+    writeln!(
+        text,
+        "lmtp             {} (mode {:04o})",
+        config.lmtp.socket.display(),
+        config.lmtp.mode.0
+    )?;
+    writeln!(
+        text,
+        "portal           {} on {}",
+        config.portal.public_origin.as_str(),
+        config.portal.listen
+    )?;
+    writeln!(
+        text,
+        "notifications    from {} ({})",
+        config.organisation.from, config.organisation.name
+    )?;
+    writeln!(text, "link-days        {}", config.portal.link_days)?;
+    let transport = policy.transport.map_or_else(|| "off".into(), |floor| floor.to_string());
+    writeln!(
+        text,
+        "policy           direct {}, transport {transport}, email {}",
+        switch(policy.direct),
+        switch(policy.email)
+    )?;
+    writeln!(
+        text,
+        "retry            first {} s, longest {} s, for {} s; held for {} s",
+        retry.first.as_secs(),
+        retry.max.as_secs(),
+        retry.lifetime.as_secs(),
+        retry.hold.as_secs()
+    )?;
+    writeln!(text, "message-size-max {}", config.limits.message_size_max)?;
+    Ok(text)
+}
+
+fn switch(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}

@@ -1,0 +1,184 @@
+//! The command line. Grammar here; what each command does stands in the file of its noun.
+
+mod accounts;
+mod check;
+mod explain;
+mod queue;
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use nix::sys::prctl;
+use zegel_core::address::{Address, Domain};
+
+use crate::config::Config;
+use crate::id::DeliveryId;
+use crate::server;
+use crate::store::Store;
+use crate::vault::Keyring;
+
+/// The relay of the Zegel encryption gateway.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Cli {
+    /// The configuration file.
+    #[arg(long, global = true, default_value = "/etc/zegel/relay.toml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the relay in the foreground until SIGTERM.
+    Run,
+    /// Check the configuration and what it names; print all problems and the effective values; bind nothing.
+    Check,
+    /// The key file that seals messages.
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Authors who may submit.
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Domains of which every author may submit.
+    #[command(subcommand)]
+    Domain(DomainCommand),
+    /// Deliveries and what became of them.
+    #[command(subcommand)]
+    Queue(QueueCommand),
+    /// Print how each recipient of a message would be verified, and why; send nothing.
+    Explain(explain::Explain),
+}
+
+#[derive(Debug, Subcommand)]
+enum KeyCommand {
+    /// Make the key file that the configuration names. It never overwrites one.
+    Create,
+}
+
+#[derive(Debug, Subcommand)]
+enum AccountCommand {
+    /// Let this author submit.
+    Add { address: Address },
+    /// List the authors who may submit.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+enum DomainCommand {
+    /// Let every author of this domain submit.
+    Add { domain: Domain },
+    /// List the domains.
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+enum QueueCommand {
+    /// List deliveries, newest first.
+    List {
+        /// Those that are final too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// Show a delivery: its decision, its evidence and its history.
+    Show { id: DeliveryId },
+    /// Try a delivery now.
+    Retry { id: DeliveryId },
+}
+
+/// What went wrong, in words for the person at the terminal.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        return fail("a second cryptographic provider is installed");
+    }
+    let done = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::from)
+        .and_then(|runtime| runtime.block_on(dispatch(cli)));
+    match done {
+        Ok(code) => code,
+        Err(error) => fail(error),
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
+    if let Command::Check = cli.command {
+        return check::run(&cli.config);
+    }
+    let config = Config::read(&cli.config)?;
+    match cli.command {
+        Command::Check => {}
+        Command::Run => {
+            log_to_stderr();
+            leave_no_core_dump()?;
+            if let Some(problem) = config.contradictions().first() {
+                return Err(problem.clone().into());
+            }
+            server::run(config).await?;
+        }
+        Command::Key(KeyCommand::Create) => {
+            Keyring::create(&config.key_file)?;
+            say(format_args!(
+                "created {}; keep a copy in a safe place: without it no message can be opened",
+                config.key_file.display()
+            ))?;
+        }
+        Command::Account(command) => accounts::account(&open(&config).await?, command).await?,
+        Command::Domain(command) => accounts::domain(&open(&config).await?, command).await?,
+        Command::Queue(command) => queue::run(&open(&config).await?, command).await?,
+        Command::Explain(explain) => explain.run(&config).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the store beside a relay that may be running.
+async fn open(config: &Config) -> Result<Store, Failure> {
+    let keyring = Keyring::load(&config.key_file)?;
+    Ok(Store::open(&config.state_directory, Arc::new(keyring)).await?)
+}
+
+/// A crash would put keys and messages on disk in the clear.
+fn leave_no_core_dump() -> Result<(), Failure> {
+    prctl::set_dumpable(false).map_err(|error| format!("cannot forbid core dumps: {error}").into())
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
+        .from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+/// Prints one line, or several, on standard output.
+fn say(text: impl Display) -> std::io::Result<()> {
+    writeln!(std::io::stdout().lock(), "{text}")
+}
+
+fn fail(error: impl Display) -> ExitCode {
+    // When standard error is closed there is nobody left to tell; the exit status still says it.
+    let _ = writeln!(std::io::stderr().lock(), "zegel-relay: {error}");
+    ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_leaves_no_memory_behind() {
+        leave_no_core_dump().unwrap();
+        assert_eq!(prctl::get_dumpable(), Ok(false));
+    }
+}

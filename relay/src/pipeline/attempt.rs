@@ -1,0 +1,201 @@
+//! One delivery, one step further.
+
+use std::io;
+
+use tokio::io::AsyncReadExt;
+use tracing::{error, info, warn};
+use zegel_core::decision::Decision;
+use zegel_core::delivery::{self, Effect, Event, State};
+use zegel_core::moment::Moment;
+use zegel_core::outgoing;
+use zegel_core::transport::{Floor, Seen};
+
+use super::{Pipeline, facts, letters};
+use crate::lifecycle;
+use crate::outbound::{Mail, Outcome};
+use crate::store::{Delivery, Progress, StoreError, Stored};
+use crate::vault;
+
+/// What one look at a delivery led to.
+struct Happened {
+    event: Event,
+    decision: Option<Decision>,
+    seen: Option<Seen>,
+}
+
+impl Happened {
+    /// The temporary error, for the log: only where no server had a part in it, whose words may name the recipient.
+    fn own_words(&self) -> Option<&str> {
+        match &self.event {
+            Event::Deferred(why) if self.seen.is_none() => Some(why),
+            _ => None,
+        }
+    }
+}
+
+impl Pipeline {
+    /// Takes a claimed delivery one step further. When it fails, the claim runs out and the step is repeated.
+    pub(super) async fn advance(&self, delivery: Delivery) {
+        match self.step(&delivery).await {
+            Ok(()) => {}
+            Err(StoreError::LeaseLost) => {
+                warn!(delivery = %delivery.id, "delivery {}: done elsewhere", delivery.id);
+            }
+            Err(error) => {
+                error!(delivery = %delivery.id, "delivery {} stays where it is: {error}", delivery.id);
+            }
+        }
+    }
+
+    async fn step(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        let stored =
+            self.store.submission(delivery.submission).await?.ok_or(StoreError::Damaged)?;
+        let happened = self.attempt(delivery, &stored, lifecycle::now()).await?;
+        let now = lifecycle::now();
+        let ours = happened.own_words().map(str::to_owned);
+        let progress = self.progress(delivery, &stored, happened, now)?;
+        let (id, note) = (delivery.id, letters::note(&progress.state, ours.as_deref()));
+        let domain = delivery.recipient.address.domain();
+        self.store.commit(delivery, progress, now).await?;
+        info!(delivery = %id, submission = %stored.id, domain = %domain, "delivery {id} to {domain}: {note}");
+        Ok(())
+    }
+
+    /// Finds out, or tries, what this state waits for.
+    async fn attempt(
+        &self,
+        delivery: &Delivery,
+        stored: &Stored,
+        now: Moment,
+    ) -> Result<Happened, StoreError> {
+        let bare = |event| Happened { event, decision: None, seen: None };
+        if delivery.expires <= now {
+            return Ok(bare(Event::RetentionOver));
+        }
+        Ok(match &delivery.state {
+            State::Undecided { missed, .. } => {
+                let wish = stored.submission.wish(&delivery.recipient.address);
+                let decision = facts::settle(&wish, &self.settings.policy, missed);
+                Happened {
+                    event: Event::Settled(decision.outcome),
+                    decision: Some(decision),
+                    seen: None,
+                }
+            }
+            State::Planned { method, .. } => {
+                let outcome = match method.floor() {
+                    Some(floor) => self.send_message(delivery, stored, floor).await?,
+                    None => self.send_notification(delivery, stored, now).await?,
+                };
+                happened(outcome)
+            }
+            State::Held { .. } => bare(Event::TimeUp),
+            State::Sent { .. }
+            | State::Opened { .. }
+            | State::Failed { .. }
+            | State::Expired { .. } => bare(Event::RetentionOver),
+        })
+    }
+
+    /// Hands the message itself to the recipient's server.
+    async fn send_message(
+        &self,
+        delivery: &Delivery,
+        stored: &Stored,
+        floor: Floor,
+    ) -> Result<Outcome, StoreError> {
+        let envelope = &stored.submission.envelope;
+        let trace = outgoing::received(
+            &self.settings.hostname,
+            "LMTP",
+            &stored.id.to_string(),
+            stored.accepted,
+        );
+        let submission = &stored.submission;
+        let mark = self
+            .mark(
+                delivery.recipient.address.domain(),
+                submission.message_id.as_deref(),
+                &submission.from,
+                lifecycle::now(),
+            )
+            .await?;
+        let body = self.store.read_body(stored).await?;
+        let mail = Mail {
+            sender: envelope.sender.as_ref(),
+            recipient: &delivery.recipient,
+            envelope_id: envelope.envelope_id.as_deref(),
+        };
+        let mut content = io::Cursor::new(trace + &mark).chain(body);
+        Ok(self.outbound.send(&mail, Some(floor), &mut content).await)
+    }
+
+    /// Sends the notification. Its link must lead somewhere before anyone can follow it; and the server must meet the
+    /// floor of the codes that its reader will ask for, or they would wait for one in vain.
+    async fn send_notification(
+        &self,
+        delivery: &Delivery,
+        stored: &Stored,
+        now: Moment,
+    ) -> Result<Outcome, StoreError> {
+        let link = letters::Link::of(delivery, self.store.keyring());
+        let (token, reference) = (vault::digest(&link.token), vault::digest(&link.reference));
+        self.store.add_link(delivery.id, token, reference, delivery.expires).await?;
+        let mail = Mail {
+            sender: Some(&self.settings.organisation.from),
+            recipient: &delivery.recipient,
+            envelope_id: None,
+        };
+        let notification = letters::notification(delivery, stored, &link, &self.settings, now);
+        let mark =
+            self.mark_of_mail(delivery.recipient.address.domain(), &notification, now).await?;
+        let mut content = io::Cursor::new([mark.into_bytes(), notification].concat());
+        let floor = stored.submission.wish(&delivery.recipient.address).code_floor();
+        Ok(self.outbound.send(&mail, floor, &mut content).await)
+    }
+
+    /// Asks `core` what follows, and gathers all that must be committed with it.
+    fn progress(
+        &self,
+        delivery: &Delivery,
+        stored: &Stored,
+        happened: Happened,
+        now: Moment,
+    ) -> Result<Progress, StoreError> {
+        let Happened { event, decision, seen } = happened;
+        let last = match &event {
+            Event::Deferred(why) => Some(why.clone()),
+            _ => None,
+        };
+        let (state, effects) =
+            delivery::step(&delivery.state, event, delivery.accepted, now, &self.settings.retry)
+                .map_err(|impossible| StoreError::Failed(impossible.to_string()))?;
+        let mails = effects
+            .iter()
+            .filter_map(|effect| {
+                letters::for_effect(effect, delivery, &state, stored, &self.settings, now)
+            })
+            .collect();
+        Ok(Progress {
+            note: letters::note(&state, last.as_deref()),
+            destroy: effects.contains(&Effect::Destroy),
+            state,
+            decision,
+            seen,
+            mails,
+        })
+    }
+}
+
+fn happened(outcome: Outcome) -> Happened {
+    let (event, seen) = match outcome {
+        Outcome::Accepted(seen) => (Event::Accepted(seen.clone()), Some(seen)),
+        Outcome::Deferred { why, seen } => (Event::Deferred(why), seen),
+        Outcome::Refused { code, enhanced, text, host } => {
+            (Event::Refused { code, enhanced, text, host }, None)
+        }
+        Outcome::NoRoute { enhanced, text } => (Event::NoRoute { enhanced, text }, None),
+        Outcome::FloorMissed { floor, miss, seen } => (Event::FloorMissed(floor, miss), Some(seen)),
+    };
+    Happened { event, decision: None, seen }
+}

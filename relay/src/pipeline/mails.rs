@@ -1,0 +1,97 @@
+//! The relay's own mail: codes and reports. Rows that wait in the store, sent with the same care as any.
+
+use std::io;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+use zegel_core::envelope::{Notify, Recipient};
+use zegel_core::moment::Moment;
+
+use super::{Pipeline, backoff};
+use crate::lifecycle;
+use crate::outbound::{Mail, Outcome};
+use crate::store::{MailKind, MailOutcome, QueuedMail, StoreError};
+
+/// Somebody waits for a code in front of a page, and it lives ten minutes: greylisting is over by the third try.
+const CODE_RETRY_FIRST: Duration = Duration::from_secs(15);
+const CODE_RETRY_MAX: Duration = Duration::from_mins(2);
+
+impl Pipeline {
+    /// Sends a claimed mail once. When the store fails, the claim runs out and the mail is sent again.
+    pub(super) async fn send_mail(&self, mail: QueuedMail) {
+        let outcome = match self.try_mail(&mail).await {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                error!(mail = %mail.id, "mail {} cannot be sent now: {error}", mail.id);
+                let due = self.due_again(&mail, lifecycle::now());
+                MailOutcome::Later { due, why: error.to_string() }
+            }
+        };
+        let (id, domain, what) = (mail.id, mail.to.domain(), name(mail.kind));
+        match &outcome {
+            MailOutcome::Sent => {
+                info!(mail = %id, domain = %domain, "{what} {id} to {domain}: sent");
+            }
+            // Why stands in the delivery's history: a server's words may name the recipient.
+            MailOutcome::Later { .. } => {
+                info!(mail = %id, domain = %domain, "{what} {id} to {domain}: deferred");
+            }
+            MailOutcome::Dropped { why } => {
+                warn!(mail = %id, domain = %domain, "{what} {id} to {domain}: given up: {why}");
+            }
+        }
+        if let Err(error) = self.store.settle_mail(&mail, outcome, lifecycle::now()).await {
+            error!(mail = %id, "{what} {id} stays where it is: {error}");
+        }
+    }
+
+    async fn try_mail(&self, mail: &QueuedMail) -> Result<MailOutcome, StoreError> {
+        let now = lifecycle::now();
+        if mail.expires <= now {
+            return Ok(MailOutcome::Dropped { why: "it could not be sent in time".into() });
+        }
+        // A report never causes another (RFC 3464, section 2), and a lost code is asked for again by hand.
+        let recipient = Recipient { notify: Notify::NEVER, ..Recipient::plain(mail.to.clone()) };
+        let sender = match mail.kind {
+            MailKind::Code => Some(&self.settings.organisation.from),
+            MailKind::Report => None,
+        };
+        let transaction = Mail { sender, recipient: &recipient, envelope_id: None };
+        let mark = self.mark_of_mail(mail.to.domain(), &mail.message, now).await?;
+        let mut content = io::Cursor::new([mark.as_bytes(), &mail.message].concat());
+        let outcome = self.outbound.send(&transaction, mail.floor, &mut content).await;
+        Ok(self.judge(mail, outcome, lifecycle::now()))
+    }
+
+    fn judge(&self, mail: &QueuedMail, outcome: Outcome, now: Moment) -> MailOutcome {
+        match outcome {
+            Outcome::Accepted(_) => MailOutcome::Sent,
+            Outcome::Deferred { why, .. } => {
+                MailOutcome::Later { due: self.due_again(mail, now), why }
+            }
+            Outcome::Refused { code, host, .. } => {
+                MailOutcome::Dropped { why: format!("{host} refused it with {code}") }
+            }
+            Outcome::NoRoute { text, .. } => MailOutcome::Dropped { why: text },
+            Outcome::FloorMissed { floor, miss, .. } => {
+                MailOutcome::Dropped { why: format!("the floor {floor} is missed: {miss}") }
+            }
+        }
+    }
+
+    fn due_again(&self, mail: &QueuedMail, now: Moment) -> Moment {
+        match mail.kind {
+            MailKind::Code => backoff(mail.tries, CODE_RETRY_FIRST, CODE_RETRY_MAX, now),
+            MailKind::Report => {
+                backoff(mail.tries, self.settings.retry.first, self.settings.retry.max, now)
+            }
+        }
+    }
+}
+
+fn name(kind: MailKind) -> &'static str {
+    match kind {
+        MailKind::Code => "code",
+        MailKind::Report => "report",
+    }
+}

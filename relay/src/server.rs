@@ -1,0 +1,244 @@
+//! Puts all rooms together, and runs them until the process is told to stop.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{error, info, warn};
+
+use crate::admission::Capabilities;
+use crate::config::Config;
+use crate::intake::{Intake, Rules};
+use crate::lifecycle::{self, Lifecycle};
+use crate::outbound::Outbound;
+use crate::pipeline::{Pipeline, Settings};
+use crate::portal::{self, Portal};
+use crate::smtp;
+use crate::store::Store;
+use crate::vault::Keyring;
+
+/// How long units in hand may take to finish: longer than a slow server's answer, shorter than systemd's patience (90 s).
+const SHUTDOWN_MAX: Duration = Duration::from_mins(1);
+
+/// How often what no row refers to is swept away (crash table of acceptance).
+const SWEEP_EVERY: Duration = Duration::from_hours(6);
+
+/// Why the relay cannot start: what, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Fatal(pub String);
+
+/// All sockets of the relay, bound.
+struct Sockets {
+    lmtp: UnixListener,
+    portal: TcpListener,
+}
+
+/// What the process is told by. Listened for before anything else is done, so that no signal ends it in the middle of
+/// its start.
+struct Signals {
+    term: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Fatal> {
+        let listen =
+            |kind| signal(kind).map_err(|error| Fatal(format!("cannot wait for signals: {error}")));
+        Ok(Self {
+            term: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub async fn run(config: Config) -> Result<(), Fatal> {
+    let lifecycle = Lifecycle::new();
+    let signals = Signals::listen()?;
+    let outbound =
+        Outbound::new(config.hostname.as_str(), &config.dns, &config.outbound).map_err(Fatal)?;
+    let tls = portal::tls(&config.portal).map_err(|error| Fatal(error.to_string()))?;
+    let marker_key = config.marker_key().map_err(|error| Fatal(error.to_string()))?;
+    // The sockets come first: who finds them taken must not take the store's work away from who has them.
+    let sockets = bind(&config).await?;
+    let store = open_store(&config).await?;
+
+    let terms = smtp::Terms::new(&config, marker_key.clone());
+    let intake = Intake::new(store.clone(), intake_rules(&config));
+    let pipeline =
+        Pipeline::new(store.clone(), Arc::new(outbound), Settings::new(&config, marker_key));
+    let portal = Portal::new(store.clone(), &config, lifecycle.clone());
+
+    let limits = config.limits.clone();
+    watch(&lifecycle, "lmtp", {
+        let (lifecycle, clients) = (lifecycle.clone(), limits.lmtp_connections_max);
+        async move { smtp::serve(sockets.lmtp, intake, terms, clients, lifecycle).await }
+    });
+    watch(
+        &lifecycle,
+        "portal",
+        portal::serve(sockets.portal, tls, portal, limits.clone(), lifecycle.clone()),
+    );
+    watch(&lifecycle, "pipeline", pipeline.run(limits.deliveries_max, lifecycle.clone()));
+    watch(&lifecycle, "sweeper", sweep(store.clone(), lifecycle.clone()));
+    watch(&lifecycle, "store", last(store.clone(), lifecycle.clone()));
+
+    ready(&config);
+    let told = until_told_to_stop(signals, &lifecycle).await;
+    stop(&lifecycle).await;
+    store.close().await;
+    told
+}
+
+async fn open_store(config: &Config) -> Result<Store, Fatal> {
+    let keyring = Keyring::load(&config.key_file).map_err(|error| Fatal(error.to_string()))?;
+    let store = Store::open(&config.state_directory, Arc::new(keyring))
+        .await
+        .map_err(|error| Fatal(format!("{}: {error}", config.state_directory.display())))?;
+    store.release_claims().await.map_err(|error| Fatal(error.to_string()))?;
+    Ok(store)
+}
+
+/// Text messages and access codes are not offered here, so that messages which demand them are refused.
+fn intake_rules(config: &Config) -> Rules {
+    let capabilities = Capabilities { sms: false, access_code: false };
+    let own = config.organisation.from.clone();
+    Rules { link_days: config.portal.link_days, capabilities, own }
+}
+
+async fn bind(config: &Config) -> Result<Sockets, Fatal> {
+    let lmtp = smtp::bind(&config.lmtp).map_err(|error| Fatal(format!("lmtp: {error}")))?;
+    let portal = TcpListener::bind(config.portal.listen).await.map_err(|error| {
+        Fatal(format!("portal.listen: cannot listen on {}: {error}", config.portal.listen))
+    })?;
+    Ok(Sockets { lmtp, portal })
+}
+
+/// Starts a part of the relay. None of them ends by itself: one that does takes the process down, so that the service
+/// manager starts all of them anew.
+fn watch(
+    lifecycle: &Lifecycle,
+    name: &'static str,
+    part: impl Future<Output = ()> + Send + 'static,
+) {
+    let watched = lifecycle.clone();
+    let part = tokio::spawn(part);
+    lifecycle.spawn(async move {
+        let ended = part.await;
+        if let Err(error) = ended {
+            error!("the {name} part broke off: {error}");
+        } else if !watched.is_stopping() {
+            error!("the {name} part ended");
+        }
+        watched.stop();
+    });
+}
+
+fn ready(config: &Config) {
+    info!("ready: LMTP on {}, portal on {}", config.lmtp.socket.display(), config.portal.listen);
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        warn!("cannot tell the service manager: {error}");
+    }
+}
+
+async fn until_told_to_stop(signals: Signals, lifecycle: &Lifecycle) -> Result<(), Fatal> {
+    let Signals { mut term, mut interrupt, mut hangup } = signals;
+    loop {
+        tokio::select! {
+            _ = term.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            () = lifecycle.stopping() => return Err(Fatal("a part of the relay ended by itself; see above".into())),
+            _ = hangup.recv() => warn!("SIGHUP changes nothing: relay.toml is read at start; restart to apply it"),
+        }
+    }
+}
+
+async fn stop(lifecycle: &Lifecycle) {
+    info!("stopping: finishing what is in hand");
+    lifecycle.stop();
+    if tokio::time::timeout(SHUTDOWN_MAX, lifecycle.finished()).await.is_err() {
+        warn!(
+            "stopped with {} units unfinished; they are repeated at the next start",
+            lifecycle.tasks()
+        );
+    }
+}
+
+/// A relay that cannot write must not go on: it would answer everyone that it is busy, for ever.
+async fn last(store: Store, lifecycle: Lifecycle) {
+    tokio::select! {
+        () = lifecycle.stopping() => {}
+        () = store.ended() => {}
+    }
+}
+
+async fn sweep(store: Store, lifecycle: Lifecycle) {
+    while !lifecycle.is_stopping() {
+        match store.sweep(lifecycle::now()).await {
+            Ok(0) => {}
+            Ok(swept) => info!("swept {swept} leftovers"),
+            Err(error) => error!("cannot sweep: {error}"),
+        }
+        tokio::select! {
+            () = lifecycle.stopping() => {}
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zegel_core::address::Address;
+    use zegel_core::envelope::{Envelope, Recipient};
+
+    use super::*;
+
+    const MESSAGE: &[u8] = b"From: jan@example.org\r\n\r\nBody\r\n";
+
+    fn config(directory: &std::path::Path) -> Config {
+        let root = rcgen::generate_simple_self_signed(["root.example".to_owned()]).unwrap();
+        std::fs::write(directory.join("roots.pem"), root.cert.pem()).unwrap();
+        let text = format!(
+            r#"
+            hostname = "relay.example.org"
+            state-directory = "{place}/state"
+            key-file = "{place}/relay.key"
+            organisation = {{ name = "Example", from = "secure@example.org", language = "en" }}
+            portal = {{ public-origin = "https://portal.example.org", listen = "127.0.0.1:0" }}
+            lmtp = {{ socket = "{place}/relay.sock" }}
+            outbound = {{ roots = "{place}/roots.pem" }}
+            "#,
+            place = directory.display()
+        );
+        std::fs::write(directory.join("relay.toml"), text).unwrap();
+        Config::read(&directory.join("relay.toml")).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_second_relay_is_refused_and_takes_no_work_away_from_the_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = config(directory.path());
+        Keyring::create(&config.key_file).unwrap();
+        let _first = smtp::bind(&config.lmtp).unwrap();
+        let store = open_store(&config).await.unwrap();
+        let author: Address = "jan@example.org".parse().unwrap();
+        store.add_account(&author, lifecycle::now()).await.unwrap();
+        let to = Recipient::plain("els@example.net".parse().unwrap());
+        let envelope = Envelope { sender: Some(author), recipients: vec![to], envelope_id: None };
+        let mut draft = Intake::new(store.clone(), intake_rules(&config)).begin(envelope);
+        draft.push(MESSAGE).await;
+        draft.end().await;
+        let lease = Duration::from_hours(1);
+        let working = store.claim(lifecycle::now(), lease, 10).await.unwrap();
+
+        let refused = run(config).await.unwrap_err().to_string();
+        assert!(refused.contains("another process answers"), "{refused}");
+        let taken = store.claim(lifecycle::now(), lease, 10).await.unwrap();
+        assert_eq!((working.len(), taken.len()), (1, 0));
+    }
+}
