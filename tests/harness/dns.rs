@@ -1,0 +1,164 @@
+//! Name servers for the test domains: a private knot. What it does not serve it refuses, which is a look-up that failed.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+
+use crate::place::Place;
+use crate::process::Process;
+use crate::wait::until;
+
+#[derive(Debug)]
+pub struct Dns {
+    _knot: Process,
+    server: SocketAddr,
+}
+
+/// One zone: its name, and its records as a zone file has them.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    name: String,
+    records: Vec<String>,
+}
+
+impl Zone {
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), records: Vec::new() }
+    }
+
+    /// A domain whose only mail server is `mx.NAME` at this address.
+    pub fn with_mail_server(name: &str, address: IpAddr) -> Self {
+        Self::new(name).record(&format!("@ MX 10 mx.{name}.")).record(&format!("mx A {address}"))
+    }
+
+    /// A domain that takes no mail (RFC 7505).
+    pub fn without_mail(name: &str) -> Self {
+        Self::new(name).record("@ MX 0 .")
+    }
+
+    #[must_use]
+    pub fn record(mut self, record: &str) -> Self {
+        self.records.push(record.to_owned());
+        self
+    }
+
+    fn file(&self) -> String {
+        let name = &self.name;
+        let start = format!(
+            "$ORIGIN {name}.\n$TTL 60\n@ SOA ns.{name}. hostmaster.{name}. 1 60 60 60 60\n@ NS ns\n"
+        );
+        let records = self.records.join("\n");
+        // The name server's own address is asked by nobody, but a zone without it is none.
+        format!("{start}ns A 127.0.0.1\n{records}\n")
+    }
+}
+
+impl Dns {
+    /// Serves the zones on port [`Place::port`] of 127.0.0.`host`.
+    pub async fn start(place: &Place, host: u8, zones: &[Zone]) -> Self {
+        let server = place.at(host);
+        let directory = place.directory("dns", "root");
+        for zone in zones {
+            place.write(&format!("dns/{}.zone", zone.name), &zone.file());
+        }
+        let configuration = place
+            .write("dns/knot.conf", &configuration(&directory.to_string_lossy(), server, zones));
+        let arguments = ["-c", &configuration.to_string_lossy()];
+        let mut knot =
+            Process::start("knotd", "/usr/sbin/knotd", &arguments, &place.file("dns.log"));
+        let control = directory.join("knot.sock");
+        // knot opens its control socket when the zones are loaded and the server answers.
+        knot.ready(|| control.exists().then_some(())).await;
+        let dns = Self { _knot: knot, server };
+        if let Some(zone) = zones.first() {
+            dns.answers(&zone.name).await;
+        }
+        dns
+    }
+
+    pub fn server(&self) -> SocketAddr {
+        self.server
+    }
+
+    /// Asks as the programs under test do.
+    pub fn resolver(&self) -> TokioResolver {
+        let connection = |mut connection: ConnectionConfig| {
+            connection.port = self.server.port();
+            connection
+        };
+        let connections =
+            vec![connection(ConnectionConfig::udp()), connection(ConnectionConfig::tcp())];
+        let server = NameServerConfig::new(self.server.ip(), true, connections);
+        let config = ResolverConfig::from_parts(None, Vec::new(), vec![server]);
+        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+            .build()
+            .expect("build a resolver for the test's name server")
+    }
+
+    async fn answers(&self, zone: &str) {
+        let resolver = self.resolver();
+        let (sent, mut answered) = tokio::sync::mpsc::channel(1);
+        let question = format!("{zone}.");
+        tokio::spawn(async move {
+            while resolver.soa_lookup(question.as_str()).await.is_err() {}
+            let _ = sent.send(()).await;
+        });
+        until("the name server to answer", || answered.try_recv().ok()).await;
+    }
+}
+
+fn configuration(directory: &str, server: SocketAddr, zones: &[Zone]) -> String {
+    let mut text = format!(
+        "server:\n  rundir: {directory}\n  listen: {}@{}\n  user: root:root\n\
+         log:\n  - target: stderr\n    any: info\n\
+         database:\n  storage: {directory}\n\
+         control:\n  listen: {directory}/knot.sock\n\
+         template:\n  - id: default\n    storage: {directory}\n    file: \"%s.zone\"\n    \
+         zonefile-sync: -1\n    journal-content: none\n\
+         zone:\n",
+        server.ip(),
+        server.port()
+    );
+    for zone in zones {
+        let _ = writeln!(text, "  - domain: {}", zone.name);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use hickory_resolver::net::NetError;
+    use hickory_resolver::proto::rr::{RData, RecordType};
+
+    use super::*;
+
+    async fn mx(resolver: &TokioResolver, domain: &str) -> Result<Vec<String>, NetError> {
+        let lookup = resolver.lookup(domain, RecordType::MX).await?;
+        Ok(lookup
+            .answers()
+            .iter()
+            .filter_map(|record| match &record.data {
+                RData::MX(mx) => Some(format!("{} {}", mx.preference, mx.exchange)),
+                _ => None,
+            })
+            .collect())
+    }
+
+    #[tokio::test]
+    async fn zones_are_answered_and_a_zone_that_is_not_served_is_a_failure_and_no_denial() {
+        let place = Place::new();
+        let address = place.at(11).ip();
+        let zones = [Zone::with_mail_server("good.test", address), Zone::without_mail("null.test")];
+        let dns = Dns::start(&place, 3, &zones).await;
+        let resolver = dns.resolver();
+        assert_eq!(mx(&resolver, "good.test.").await.unwrap(), ["10 mx.good.test."]);
+        assert_eq!(mx(&resolver, "null.test.").await.unwrap(), ["0 ."]);
+        let found = resolver.lookup_ip("mx.good.test.").await.unwrap();
+        assert_eq!(found.iter().collect::<Vec<_>>(), [address]);
+        assert!(mx(&resolver, "sub.good.test.").await.unwrap_err().is_no_records_found());
+        assert!(!mx(&resolver, "unserved.test.").await.unwrap_err().is_no_records_found());
+    }
+}

@@ -1,0 +1,322 @@
+//! One small world with Zegel in it.
+//!
+//! ```text
+//! client ─► sending server ──► milter ─► (selected) relay ─► servers of the recipients' domains
+//!                           └─ (all other mail) ───────────►
+//! ```
+//!
+//! Every server has an address of its own and all have one port, because the relay connects to one port.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::ca::{Ca, Kind};
+use crate::dns::{Dns, Zone};
+use crate::letter::Letter;
+use crate::mailbox::Maildir;
+use crate::milter::Milter;
+use crate::mta::{MailServer, Postfix, Route, offering_tls};
+use crate::place::Place;
+use crate::portal::Visitor;
+use crate::relay::Relay;
+use crate::sendmail::Sendmail;
+use crate::sink::{Script, Sink};
+use crate::submit::submit;
+
+/// The organisation that has Zegel.
+pub const ORGANISATION: &str = "org.test";
+
+/// The domains with a mail server, and the last octet of its address. Any of them is any server that a test wants; the
+/// names are for the reader.
+const DOMAINS: &[(&str, u8)] = &[
+    (ORGANISATION, 10),
+    ("good.test", 11),
+    ("plain.test", 12),
+    ("selfsigned.test", 13),
+    ("wrongname.test", 14),
+    ("expired.test", 15),
+    ("other.test", 16),
+];
+
+/// A domain that takes no mail (RFC 7505).
+pub const NULL_MX: &str = "nullmx.test";
+
+/// The key that relay and milter share, as [`Setup::marker_key`] has it made.
+pub const MARKER_KEY: &str = "a key that is long enough to be one, for tests";
+
+const PORTAL: u8 = 1;
+const NAME_SERVER: u8 = 3;
+const SENDING: u8 = 5;
+
+/// What a test wants to be otherwise.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The relay's own name.
+    pub hostname: String,
+    /// The milter's rules, as milter.toml has them.
+    pub rules: String,
+    /// Relay and milter share [`MARKER_KEY`].
+    pub marker_key: bool,
+    /// The sending Postfix receives the organisation's mail too, and asks the milter about it as about all other. Behind it
+    /// stands the organisation's server of [`Lab::sink`].
+    pub own_mx: bool,
+    /// Further lines for the sending Postfix's main.cf.
+    pub main: String,
+    /// Lines for the relay's `[policy]`.
+    pub policy: String,
+    /// Lines for the relay's `[retry]`.
+    pub retry: String,
+    /// Lines for the relay's `[limits]`.
+    pub limits: String,
+}
+
+#[derive(Debug)]
+pub struct Lab<M: MailServer = Postfix> {
+    pub sending: M,
+    pub milter: Milter,
+    pub relay: Relay,
+    pub dns: Dns,
+    pub ca: Ca,
+    portal: SocketAddr,
+    pub place: Place,
+}
+
+/// The rules of most tests: by subject, by sender, by label.
+pub const RULES: &str = r#"
+[[rule]]
+name = "trigger word"
+when.subject = ["secure", "beveiligd"]
+action = "secure"
+
+[[rule]]
+name = "lawyers"
+when.sender = "counsel@org.test"
+action = "secure"
+
+[[rule]]
+name = "confidential"
+when.label = { guid = "e9c5f5a2-6b1d-4f0e-9f5a-2f6d1c3b4a5e" }
+action = "secure"
+"#;
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            hostname: format!("relay.{ORGANISATION}"),
+            rules: RULES.to_owned(),
+            marker_key: false,
+            own_mx: false,
+            main: String::new(),
+            policy: String::new(),
+            retry: "first = \"1s\"\nmax = \"1s\"\n".to_owned(),
+            limits: String::new(),
+        }
+    }
+}
+
+impl Lab {
+    /// Starts all but the recipients' servers.
+    pub async fn start(setup: Setup) -> Self {
+        let world = World::start(setup.own_mx).await;
+        let place = &world.place;
+        let mut main = setup.main.clone();
+        if setup.own_mx {
+            let leaf = world.ca.issue(place, Kind::Good, &format!("mx.{ORGANISATION}"), None);
+            main.push_str(&offering_tls(&leaf));
+        }
+        let relay = place.file("relay.sock");
+        let route = Route { milter: "unix:zegel/milter.sock", relay: &relay, main: &main };
+        let sending = Postfix::sending(place, SENDING, route, &servers(place)).await;
+        let key = if setup.marker_key { marker_key_file(place) } else { String::new() };
+        let rules = format!("{key}{}", setup.rules);
+        let milter = Milter::start(place, &milter_socket(place), &rules).await;
+        let configuration = key + &relay_configuration(&world, &setup);
+        world.complete(sending, milter, &configuration).await
+    }
+}
+
+impl Lab<Sendmail> {
+    /// The same with Sendmail, where recipients carry the route.
+    pub async fn beside_sendmail(setup: Setup) -> Self {
+        let world = World::start(setup.own_mx).await;
+        let place = &world.place;
+        let key = marker_key_file(place);
+        let sending = Sendmail::sending(place, SENDING, &servers(place)).await;
+        let rules = format!("route = \"recipient\"\n{key}{}", setup.rules);
+        let milter = Milter::start(place, &place.file("milter/milter.sock"), &rules).await;
+        let configuration = key + &relay_configuration(&world, &setup);
+        world.complete(sending, milter, &configuration).await
+    }
+}
+
+/// The line of both configurations that names the key, which is made here.
+fn marker_key_file(place: &Place) -> String {
+    format!("marker-key-file = \"{}\"\n", place.write("marker.key", MARKER_KEY).display())
+}
+
+/// What stands before any mail server does.
+struct World {
+    place: Place,
+    ca: Ca,
+    dns: Dns,
+    portal: SocketAddr,
+}
+
+impl World {
+    async fn start(own_mx: bool) -> Self {
+        let place = Place::new();
+        let ca = Ca::new(&place);
+        let portal = place.at(PORTAL);
+        let servers = servers(&place);
+        let zone = |(domain, server): &(&str, SocketAddr)| {
+            let sends_itself = own_mx && *domain == ORGANISATION;
+            let front = if sends_itself { place.at(SENDING) } else { *server };
+            Zone::with_mail_server(domain, front.ip())
+        };
+        let mut zones: Vec<_> = servers.iter().map(zone).collect();
+        zones.push(Zone::without_mail(NULL_MX));
+        let dns = Dns::start(&place, NAME_SERVER, &zones).await;
+        Self { place, ca, dns, portal }
+    }
+
+    /// Adds the relay.
+    async fn complete<M: MailServer>(self, sending: M, milter: Milter, relay: &str) -> Lab<M> {
+        let Self { place, ca, dns, portal } = self;
+        let relay = Relay::start(&place, relay, ORGANISATION, portal).await;
+        Lab { sending, milter, relay, dns, ca, portal, place }
+    }
+}
+
+impl<M: MailServer> Lab<M> {
+    /// Starts a scripted server for a domain: with a certificate of this kind, or without STARTTLS.
+    pub fn sink(&self, domain: &str, certificate: Option<Kind>) -> Sink {
+        self.sink_with(domain, self.script(domain, certificate))
+    }
+
+    pub fn sink_with(&self, domain: &str, script: Script) -> Sink {
+        Sink::start(self.server(domain), script)
+    }
+
+    /// A script to add answers to.
+    pub fn script(&self, domain: &str, certificate: Option<Kind>) -> Script {
+        match certificate {
+            Some(kind) => {
+                Script::with(&self.ca.issue(&self.place, kind, &format!("mx.{domain}"), None))
+            }
+            None => Script::plain(),
+        }
+    }
+
+    /// Starts a Postfix for a domain: with a good certificate, or without TLS.
+    pub async fn postfix(&self, domain: &str, tls: bool) -> (Postfix, Maildir) {
+        let leaf =
+            tls.then(|| self.ca.issue(&self.place, Kind::Good, &format!("mx.{domain}"), None));
+        Postfix::receiving(&self.place, host_of(domain), domain, &[domain], leaf.as_ref()).await
+    }
+
+    /// Hands a letter to the sending server, which must take it.
+    pub async fn send(&self, letter: &Letter) {
+        submit(self.sending.address(), letter).await.expect_kept();
+    }
+
+    /// Somebody new at the portal.
+    pub fn visitor(&self) -> Visitor {
+        Visitor::new(&self.origin(), self.ca.root())
+    }
+
+    /// Where the portal is.
+    pub fn origin(&self) -> String {
+        format!("https://{}", self.portal)
+    }
+
+    /// The mail server of a domain.
+    pub fn server(&self, domain: &str) -> SocketAddr {
+        self.place.at(host_of(domain))
+    }
+
+    /// The relay's database and sealed files.
+    pub fn state(&self) -> PathBuf {
+        self.place.file("state")
+    }
+}
+
+impl<M: MailServer> Drop for Lab<M> {
+    fn drop(&mut self) {
+        use std::io::Write as _;
+
+        if std::thread::panicking() {
+            let logs = [self.sending.log(), self.milter.log(), self.relay.log()];
+            // What a failed test needs most; nowhere to tell that it could not be told.
+            let _ = writeln!(
+                std::io::stderr(),
+                "---- mail.log, milter.log, relay.log ----\n{}",
+                logs.join("----\n")
+            );
+        }
+    }
+}
+
+/// All domains with their servers.
+fn servers(place: &Place) -> Vec<(&'static str, SocketAddr)> {
+    DOMAINS.iter().map(|(domain, host)| (*domain, place.at(*host))).collect()
+}
+
+fn host_of(domain: &str) -> u8 {
+    let found = DOMAINS.iter().find(|(name, _)| *name == domain);
+    found.unwrap_or_else(|| panic!("{domain} is none of the lab's domains")).1
+}
+
+fn milter_socket(place: &Place) -> PathBuf {
+    place.file("sending/queue/zegel/milter.sock")
+}
+
+fn relay_configuration(world: &World, setup: &Setup) -> String {
+    let World { place, ca, dns, portal } = world;
+    let leaf = ca.issue(place, Kind::Good, "portal.org.test", Some(portal.ip()));
+    format!(
+        r#"hostname = "{hostname}"
+state-directory = "{directory}/state"
+key-file = "{directory}/relay.key"
+
+[organisation]
+name = "Gemeente Voorbeeld"
+from = "beveiligd@{ORGANISATION}"
+language = "nl"
+
+[lmtp]
+socket = "{directory}/relay.sock"
+group = "postfix"
+
+[dns]
+servers = ["{server}"]
+
+[outbound]
+port = {port}
+roots = "{root}"
+
+[policy]
+{policy}
+[portal]
+public-origin = "https://{portal}"
+listen = "{portal}"
+
+[portal.tls]
+certificate = "{certificate}"
+private-key = "{key}"
+
+[retry]
+{retry}
+[limits]
+{limits}"#,
+        hostname = setup.hostname,
+        directory = place.path().display(),
+        server = dns.server(),
+        port = place.port(),
+        root = ca.root().display(),
+        policy = setup.policy,
+        certificate = leaf.certificate.display(),
+        key = leaf.private_key.display(),
+        retry = setup.retry,
+        limits = setup.limits,
+    )
+}

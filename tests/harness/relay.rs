@@ -1,0 +1,93 @@
+//! The relay as an installed program.
+
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::Signal;
+
+use crate::place::Place;
+use crate::process::{Process, installed, run};
+
+#[derive(Debug)]
+pub struct Relay {
+    process: Option<Process>,
+    configuration: PathBuf,
+    socket: PathBuf,
+    portal: SocketAddr,
+    log: PathBuf,
+}
+
+impl Relay {
+    /// Makes the key file, lets `domain` submit, and runs the relay with this configuration.
+    pub async fn start(
+        place: &Place,
+        configuration: &str,
+        domain: &str,
+        portal: SocketAddr,
+    ) -> Self {
+        let configuration = place.write("relay.toml", configuration);
+        let (socket, log) = (place.file("relay.sock"), place.file("relay.log"));
+        let mut relay = Self { process: None, configuration, socket, portal, log };
+        relay.command(&["key", "create"]);
+        relay.command(&["domain", "add", domain]);
+        relay.resume().await;
+        relay
+    }
+
+    /// Where the mail server hands messages over.
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// Runs it again after [`Self::kill`] or [`Self::stop`].
+    pub async fn resume(&mut self) {
+        let configuration = self.configuration.to_string_lossy();
+        let arguments = ["--config", &*configuration, "run"];
+        let mut process =
+            Process::start("zegel-relay", installed("zegel-relay"), &arguments, &self.log);
+        let (socket, portal) = (&self.socket, self.portal);
+        process
+            .ready(|| UnixStream::connect(socket).ok().zip(TcpStream::connect(portal).ok()))
+            .await;
+        self.process = Some(process);
+    }
+
+    /// Ends it as a power cut would, as far as a process can see.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub async fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let status = process.terminate().await;
+            assert!(status.success(), "the relay ended with {status}:\n{}", process.log());
+        }
+    }
+
+    /// Holds it still: it neither accepts nor sends, but its sockets stand.
+    pub fn pause(&self) {
+        if let Some(process) = &self.process {
+            process.signal(Signal::SIGSTOP);
+        }
+    }
+
+    /// Runs one of its commands beside it, and gives back what that printed.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let configuration = self.configuration.to_string_lossy();
+        run(installed("zegel-relay"), &[&["--config", &*configuration], arguments].concat())
+    }
+
+    /// What `queue show` says of this recipient's delivery; empty when there is none.
+    pub fn delivery(&self, recipient: &str) -> String {
+        let listed = self.command(&["queue", "list", "--all"]);
+        let line = listed.lines().find(|line| line.contains(recipient));
+        let id = line.and_then(|line| line.split_whitespace().next());
+        id.map(|id| self.command(&["queue", "show", id])).unwrap_or_default()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
