@@ -16,6 +16,7 @@
 //! - [`decision`]: the ladder; how a recipient is verified, and why each stronger rung was passed over.
 //! - [`transport::Floor`]: the least that a connection must prove; [`transport::Seen`]: what it did prove.
 //! - [`delivery::State`]: where one delivery stands; [`delivery::step`] is the only way from one to the next.
+//! - [`spf`]: whether a server may send for a domain (RFC 7208), and whether that proves enough.
 //! - [`access`]: challenges that a recipient answers; [`access::Passed`] is the proof that one was answered.
 //! - [`notice`], [`outgoing`], [`report`]: the three kinds of mail that leave. [`mime`]: the parts of a message, as its
 //!   octets pass by.
@@ -40,6 +41,7 @@ pub mod report;
 pub mod route;
 pub mod secret;
 pub mod selection;
+pub mod spf;
 pub mod submission;
 pub mod text;
 pub mod transport;

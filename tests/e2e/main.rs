@@ -19,6 +19,7 @@ mod report;
 mod rules;
 mod selection;
 mod sendmail;
+mod spf;
 mod tidy;
 mod tools;
 mod ways;
