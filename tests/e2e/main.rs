@@ -7,6 +7,7 @@ mod canary;
 mod crash;
 mod dialogs;
 mod direct;
+mod doctor;
 mod downgrade;
 mod downtime;
 mod labels;

@@ -6,7 +6,6 @@ use zegel_tests::lab::{Lab, Setup};
 use zegel_tests::letter::Letter;
 use zegel_tests::mailbox::{Arrival, Mailbox, arrival};
 use zegel_tests::mta::{MailServer, Queued};
-use zegel_tests::process::installed;
 use zegel_tests::recipient::Recipient;
 use zegel_tests::sendmail::Sendmail;
 use zegel_tests::submit::submit;
@@ -142,24 +141,4 @@ async fn nobody_outside_can_write_to_the_relay() {
         assert!(reply.text.starts_with("5.1.3 "), "{recipient}: {reply:?}");
     }
     assert_eq!(lab.sending.queue().len(), 1, "{:?}", lab.sending.queue());
-}
-
-#[tokio::test]
-async fn the_doctor_finds_nothing_wrong_with_a_sendmail_that_is_set_up_as_shipped() {
-    let lab = Lab::beside_sendmail(Setup::default()).await;
-    let rules = std::fs::read_to_string(lab.place.file("milter.toml")).expect("read milter.toml");
-    let (here, there) = (lab.place.file("milter"), "/run/zegel-milter");
-    let rules = lab.place.write("seen.toml", &rules.replace(&*here.to_string_lossy(), there));
-    let rules = rules.to_string_lossy();
-    let arguments = [
-        "doctor",
-        "--mta",
-        "sendmail",
-        "--sendmail-config",
-        "/run/zegel/sendmail",
-        "--config",
-        &rules,
-    ];
-    let said = lab.sending.beside(&installed("zegel-milter"), &arguments);
-    assert_eq!(said.trim(), "0 wrong, 0 doubtful");
 }

@@ -5,6 +5,7 @@
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 use crate::mta::{MailServer, Queued, with_path};
 use crate::place::{Place, make_directory};
@@ -63,12 +64,26 @@ impl Sendmail {
         Self { daemon, directory, address }
     }
 
-    /// Runs a program where it sees what Sendmail sees, and gives back what that printed.
-    pub fn beside(&self, program: &Path, arguments: &[&str]) -> String {
+    /// Runs a program where it sees what Sendmail sees.
+    pub fn beside(&self, program: &Path, arguments: &[&str]) -> Output {
         let place = self.directory.parent().expect("a place around Sendmail").to_string_lossy();
         let program = program.to_string_lossy();
         let enter = ["--uts", "--mount", "sh", "-c", ENTER, "sh", &place, &program];
-        run("unshare", &[&enter, arguments].concat())
+        let mut unshare = Command::new("unshare");
+        unshare.args(enter).args(arguments).stdin(Stdio::null());
+        unshare.output().expect("run unshare")
+    }
+
+    /// sendmail.cf as it is made from a sendmail.mc.
+    pub fn make(mc: &Path) -> String {
+        let library = installed("share/sendmail/cf/");
+        let mc = mc.to_string_lossy();
+        run("m4", &[&format!("-D_CF_DIR_={library}"), &format!("{library}m4/cf.m4"), &mc])
+    }
+
+    /// The program that makes a table's database.
+    pub fn makemap() -> String {
+        installed("libexec/sendmail/makemap")
     }
 
     /// What stands in the queue.
@@ -117,16 +132,14 @@ DAEMON_OPTIONS(`Name=MTA, Family=inet, Addr={ip}, Port={port}')dnl
 {before}MAILER(`smtp')dnl
 {MAILERS}{after}"
     );
-    let mc = place.write("sendmail/sendmail.mc", &mc).to_string_lossy().into_owned();
-    let library = installed("share/sendmail/cf/");
-    let arguments = [&format!("-D_CF_DIR_={library}"), &format!("{library}m4/cf.m4"), &mc];
-    place.write("sendmail/sendmail.cf", &run("m4", &arguments.map(String::as_str)));
+    let mc = place.write("sendmail/sendmail.mc", &mc);
+    place.write("sendmail/sendmail.cf", &Sendmail::make(&mc));
     let line =
         |(domain, server): &(&str, SocketAddr)| format!("{domain}\tesmtp:[{}]\n", server.ip());
     let table = elsewhere.iter().map(line).collect::<String>() + ZEGEL_MAILERTABLE;
     let table = place.write("sendmail/mailertable", &table).to_string_lossy().into_owned();
     let makemap = "exec \"$0\" -C /dev/null hash \"$1\" <\"$1\"";
-    run("sh", &["-c", makemap, &installed("libexec/sendmail/makemap"), &table]);
+    run("sh", &["-c", makemap, &Sendmail::makemap(), &table]);
     assert!(directory.join("mailertable.db").is_file(), "makemap wrote no table");
 }
 

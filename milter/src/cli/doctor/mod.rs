@@ -1,11 +1,10 @@
 //! `zegel-milter doctor`: looks at the mail server's live configuration and at both sockets, and says what is wrong with the
 //! line that mends it. Changes nothing.
 
+mod boot;
 mod finding;
-mod postconf;
 mod postfix;
 mod reach;
-mod route;
 mod sendmail;
 mod sockets;
 
@@ -16,7 +15,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use self::finding::{Finding, Mend, Weight};
-use self::postconf::Tools;
+use self::postfix::Tools;
 use super::{ConfigFile, FOUND, Failure};
 use crate::config::Config;
 
@@ -41,20 +40,32 @@ enum Mta {
     Sendmail,
 }
 
+/// What came of looking at a mail server.
+struct Examined {
+    findings: Vec<Finding>,
+    /// Where the relay is to be reached, if a route leads there.
+    relay: Option<String>,
+    /// What systemd calls this Postfix among several.
+    instance: String,
+}
+
 pub(super) fn doctor(asked: &Doctor, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     let milter = Config::read(&asked.config.path)?;
-    let (mut findings, relay) = match mta(asked) {
+    let mta = mta(asked);
+    let Examined { mut findings, relay, instance } = match mta {
         Mta::Postfix => {
             let tools = Tools { directory: asked.postfix_config.clone() };
             postfix::examine(&tools, &milter)?
         }
         Mta::Sendmail => sendmail::examine(&asked.sendmail_config, &milter)?,
     };
-    findings.extend(boot_order(mta(asked)));
+    findings.extend(boot::examine(Path::new("/"), mta, &instance));
     findings.extend(milter_answers(&milter));
     findings.extend(relay.as_deref().and_then(relay_answers));
+    let findings = unique(findings);
     tell(&findings, out)?;
-    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
+    let sound = findings.iter().all(|finding| finding.weight == Weight::Unseen);
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }
 
 fn mta(asked: &Doctor) -> Mta {
@@ -64,30 +75,25 @@ fn mta(asked: &Doctor) -> Mta {
     asked.mta.unwrap_or(if only_sendmail { Mta::Sendmail } else { Mta::Postfix })
 }
 
-fn tell(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
-    findings.iter().try_for_each(|finding| finding.tell(out))?;
-    let wrong = findings.iter().filter(|finding| finding.weight == Weight::Wrong).count();
-    writeln!(out, "{wrong} wrong, {} doubtful", findings.len() - wrong)
+/// What is so for several services is told once.
+fn unique(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut told: Vec<Finding> = Vec::new();
+    for finding in findings {
+        if !told.contains(&finding) {
+            told.push(finding);
+        }
+    }
+    told
 }
 
-/// Mail that comes before the milter is there waits; but Postfix need not say so in every log at every start.
-fn boot_order(mta: Mta) -> Option<Finding> {
-    let unit = [Path::new("/etc/systemd/system"), Path::new("/usr/lib/systemd/system")]
-        .map(|directory| directory.join("zegel-milter.service"))
-        .into_iter()
-        .find_map(|path| std::fs::read_to_string(path).ok())?;
-    let server = match mta {
-        Mta::Postfix => "postfix.service",
-        Mta::Sendmail => "sendmail.service",
+fn tell(findings: &[Finding], out: &mut dyn Write) -> io::Result<()> {
+    findings.iter().try_for_each(|finding| finding.tell(out))?;
+    let count = |weight| findings.iter().filter(|finding| finding.weight == weight).count();
+    let unseen = match count(Weight::Unseen) {
+        0 => String::new(),
+        unseen => format!(", {unseen} unseen"),
     };
-    let before = unit.lines().filter_map(|line| line.trim().strip_prefix("Before="));
-    let in_order = before.flat_map(str::split_whitespace).any(|name| name == server);
-    (!in_order).then(|| {
-        Finding::doubtful(
-            format!("zegel-milter.service does not start before {server}: mail waits until the milter is there"),
-            Mend::Line { file: "zegel-milter.service", line: format!("Before={server}") },
-        )
-    })
+    writeln!(out, "{} wrong, {} doubtful{unseen}", count(Weight::Wrong), count(Weight::Doubtful))
 }
 
 fn milter_answers(milter: &Config) -> Option<Finding> {

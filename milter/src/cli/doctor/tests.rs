@@ -1,9 +1,13 @@
-//! A real Postfix's configuration in several wrong states, a milter and a relay that answer. Needs postconf and postmap.
+//! A real Postfix's configuration in several wrong states, a milter and a relay that answer. Needs postconf and postmap, and
+//! the right to give a file to Postfix's group.
+
+mod tables;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 use tempfile::TempDir;
 
@@ -12,6 +16,7 @@ use std::io::Read;
 use super::*;
 
 const MAIN: &str = "compatibility_level = 3.6\nqueue_directory = @/queue\nmail_owner = postfix\n\
+    myhostname = mail.org.test\nmynetworks = 127.0.0.0/8\ninet_protocols = ipv4\ninet_interfaces = 127.0.0.1\n\
     smtpd_milters = unix:zegel/milter.sock\nnon_smtpd_milters = $smtpd_milters\nmilter_default_action = tempfail\n\
     milter_header_checks = regexp:@/postfix-route\nzegel_destination_recipient_limit = 2000\n\
     smtpd_forbid_bare_newline = normalize\nsmtpd_forbid_bare_newline_exclusions =\n";
@@ -64,9 +69,17 @@ impl Place {
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o755)).unwrap();
     }
 
+    /// As if written long ago: Postfix waits for a file that may still be changing.
+    fn put(&self, name: &str, content: &[u8]) {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        let settled = SystemTime::UNIX_EPOCH + Duration::from_hours(1);
+        fs::File::options().append(true).open(&path).unwrap().set_modified(settled).unwrap();
+    }
+
     /// The place's own path stands for `@`.
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.path(name), text.replace('@', self.0.path().to_str().unwrap())).unwrap();
+        self.put(name, text.replace('@', self.0.path().to_str().unwrap()).as_bytes());
     }
 
     fn edit(&self, name: &str, from: &str, to: &str) {
@@ -74,23 +87,30 @@ impl Place {
         let text = fs::read_to_string(self.path(name)).unwrap();
         let changed = text.replace(&from.replace('@', root), &to.replace('@', root));
         assert_ne!(text, changed, "{name} has no {from:?}");
-        fs::write(self.path(name), changed).unwrap();
+        self.put(name, changed.as_bytes());
     }
 
     /// One who answers on a socket, once for every connection, for as long as the test runs.
     fn answer(&self, name: &str, answer: fn(&mut std::os::unix::net::UnixStream)) {
         let listener = UnixListener::bind(self.path(name)).unwrap();
-        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o666)).unwrap();
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o660)).unwrap();
+        let group = nix::unistd::Group::from_name("postfix").unwrap();
+        let group = group.expect("the group of Postfix: apt-get install postfix").gid;
+        nix::unistd::chown(&self.path(name), None, Some(group)).expect("run as root");
         thread::spawn(move || listener.incoming().for_each(|stream| answer(&mut stream.unwrap())));
     }
 
-    fn told(&self) -> String {
-        let asked = Doctor {
+    fn asked(&self) -> Doctor {
+        Doctor {
             mta: Some(Mta::Postfix),
             postfix_config: Some(self.path("")),
             sendmail_config: self.path(""),
             config: ConfigFile { path: self.path("milter.toml") },
-        };
+        }
+    }
+
+    fn told(&self) -> String {
+        let asked = self.asked();
         let mut out = Vec::new();
         let status =
             doctor(&asked, &mut out).expect("postconf and postmap: apt-get install postfix");
@@ -114,7 +134,7 @@ fn check(place: &Place, file: &str, from: &str, to: &str, found: &[&str]) {
         told.ends_with("1 wrong, 0 doubtful\n") || told.ends_with("0 wrong, 1 doubtful\n"),
         "{to:?}:\n{told}"
     );
-    fs::write(place.path(file), before).unwrap();
+    place.put(file, &before);
 }
 
 #[test]
@@ -222,7 +242,30 @@ fn a_route_that_leads_nowhere_is_found() {
         "zegel     unix  -       -       y",
         &["is chrooted"],
     );
-    check(&place, "master.cf", "cleanup\n", "cleanup -o milter_header_checks=\n", &["of its own"]);
+    check(
+        &place,
+        "master.cf",
+        "cleanup\n",
+        "cleanup -o milter_header_checks=\n",
+        &["of its own", "postconf -c @/ -PX 'cleanup/unix/milter_header_checks'\n"],
+    );
+    check(
+        &place,
+        "main.cf",
+        "compatibility",
+        "zegel_recipient_limit = 100\ncompatibility",
+        &["is 100", "zegel_recipient_limit = 2000\n"],
+    );
+    check(
+        &place,
+        "master.cf",
+        "smtpd\n",
+        "smtpd -o smtpd_recipient_limit=5000\n",
+        &[
+            "is 2000, and smtpd_recipient_limit is 5000",
+            "zegel_destination_recipient_limit = 5000\n",
+        ],
+    );
     assert_eq!(place.told(), SOUND);
 }
 
@@ -275,7 +318,7 @@ fn what_pulls_mail_off_its_way_or_hides_one_in_another_is_found() {
         "main.cf",
         "compatibility",
         "content_filter = x:\ncompatibility",
-        &["content_filter"],
+        &["smtp/inet: content_filter = x:", "hands mail back"],
     );
     check(
         &place,
@@ -315,11 +358,25 @@ fn sockets_that_cannot_be_reached_or_do_not_answer_are_found() {
             fs::set_permissions(place.path("relay.sock"), fs::Permissions::from_mode(0o600))
                 .unwrap();
         },
-        &["@/relay.sock may not be written to (mode 0600)", "socket-mode = \"0660\""],
+        &[
+            "@/relay.sock may not be written to (mode 0600)",
+            "in relay.toml:\n            [lmtp]\n            group = \"postfix\"\n            mode = \"0660\"",
+        ],
+    );
+    check_disk(
+        |place| {
+            fs::set_permissions(place.path("relay.sock"), fs::Permissions::from_mode(0o666))
+                .unwrap();
+        },
+        &["submit as any author", "mode = \"0660\""],
     );
     check_disk(
         |place| fs::remove_file(place.path("relay.sock")).unwrap(),
         &["there is no @/relay.sock", "the relay does not answer on unix:@/relay.sock"],
+    );
+    check_disk(
+        |place| fs::remove_dir_all(place.path("queue/zegel")).unwrap(),
+        &["install -d -o zegel-milter -g postfix -m 0750 @/queue/zegel\n"],
     );
     check_disk(
         |place| {

@@ -77,7 +77,7 @@ pub(super) fn carry(settings: &[Setting], draft: &mut Draft) -> Option<Action> {
 
 fn leave(actions: &[String], draft: &mut Draft) {
     for action in actions {
-        draft.notes(format!("{action} is left to the mail server"));
+        draft.drops(format!("{action} is left to the mail server"));
     }
 }
 
@@ -90,7 +90,7 @@ fn is_encryption(settings: &[Setting], draft: &mut Draft) -> bool {
     if let Some(Value::Text(name)) = one(settings, "ApplyRightsProtectionTemplate")
         && !name.eq_ignore_ascii_case("Encrypt")
     {
-        draft.notes(format!(
+        draft.drops(format!(
             "the usage rights of {name:?} are not kept: the message is secured, not restricted"
         ));
     }

@@ -30,7 +30,9 @@ pub(super) struct Draft {
     headers: Table,
     /// Where the rule is the same in effect, and yet another thing.
     notes: Vec<String>,
-    /// What the rule says and the draft does not.
+    /// What the rule did to the messages besides, and the draft does not.
+    dropped: Vec<String>,
+    /// What the rule says about which messages it is, and the draft does not.
     missing: Vec<String>,
 }
 
@@ -61,17 +63,26 @@ impl Draft {
         self.notes.push(what.into());
     }
 
+    pub(super) fn drops(&mut self, what: impl Into<String>) {
+        self.dropped.push(what.into());
+    }
+
     pub(super) fn lacks(&mut self, what: impl Into<String>) {
         self.missing.push(what.into());
     }
 
     /// What was not carried over: of the conditions, and of the effect.
-    pub(super) fn told(&self) -> impl Iterator<Item = &String> {
-        self.missing.iter().chain(&self.notes)
+    pub(super) fn left(&self) -> impl Iterator<Item = &String> {
+        self.missing.iter().chain(&self.dropped)
+    }
+
+    /// What was carried over and is yet another thing.
+    pub(super) fn noted(&self) -> impl Iterator<Item = &String> {
+        self.notes.iter()
     }
 
     pub(super) fn is_whole(&self) -> bool {
-        self.missing.is_empty() && self.action.is_some()
+        self.left().next().is_none() && self.action.is_some()
     }
 
     /// The rule as it stands in the file, behind comment signs where it would not do what the original did. The milter's own
@@ -98,8 +109,8 @@ impl Draft {
     }
 
     fn comment(&self, out: &mut String) {
-        for missing in &self.missing {
-            comment(out, &format!("Not carried over: {missing}."));
+        for left in self.left() {
+            comment(out, &format!("Not carried over: {left}."));
         }
         for note in &self.notes {
             comment(out, &format!("Note: {note}."));

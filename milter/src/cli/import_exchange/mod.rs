@@ -53,9 +53,9 @@ pub(super) fn import(
         return Err(format!("{path}: larger than {} MiB", EXPORT_MAX / 1024 / 1024).into());
     }
     let rules = export::read(&octets).map_err(|why| format!("{path}: {why}"))?;
-    let Carried { file, left } = carry_all(&rules, &asked.domains);
+    let Carried { file, left, notes } = carry_all(&rules, &asked.domains);
     out.write_all(file.as_bytes())?;
-    left.iter().try_for_each(|line| writeln!(told, "{line}"))?;
+    left.iter().chain(&notes).try_for_each(|line| writeln!(told, "{line}"))?;
     Ok(if left.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FOUND) })
 }
 
@@ -65,10 +65,13 @@ struct Carried {
     file: String,
     /// What was not carried over, line by line.
     left: Vec<String>,
+    /// What was, and is yet another thing.
+    notes: Vec<String>,
 }
 
 fn carry_all(rules: &[FlowRule], own: &[Domain]) -> Carried {
-    let (mut body, mut left, mut whole) = (String::new(), Vec::new(), 0);
+    let (mut body, mut whole) = (String::new(), 0);
+    let (mut left, mut notes) = (Vec::new(), Vec::new());
     let mut names = BTreeSet::new();
     let own_domains =
         if own.is_empty() { String::new() } else { format!("own-domains = {}\n", list(own)) };
@@ -78,7 +81,9 @@ fn carry_all(rules: &[FlowRule], own: &[Domain]) -> Carried {
         comment(&mut body, &format!("Exchange rule {number}: {:?}", rule.name));
         draft.write(&unique(&rule.name, &mut names), &own_domains, &mut body);
         whole += usize::from(draft.is_whole());
-        left.extend(draft.told().map(|what| format!("rule {number} {:?}: {what}", rule.name)));
+        let name = format!("rule {number} {:?}", rule.name);
+        left.extend(draft.left().map(|what| format!("{name}: not carried over: {what}")));
+        notes.extend(draft.noted().map(|what| format!("{name}: note: {what}")));
     }
     let mut file = String::new();
     comment(
@@ -87,12 +92,13 @@ fn carry_all(rules: &[FlowRule], own: &[Domain]) -> Carried {
     );
     comment(
         &mut file,
-        "The others stand behind comment signs, each with what is missing. Before this goes live, compare",
+        "At the others stands what is missing; those that would select other messages stand behind comment signs.",
     );
-    comment(&mut file, "it with your own mail: zegel-milter replay ARCHIVE --rules THIS-FILE");
+    comment(&mut file, "Before this goes live, compare it with your own mail:");
+    comment(&mut file, "zegel-milter replay ARCHIVE --rules THIS-FILE");
     file.push_str(&own_domains);
     file.push_str(&body);
-    Carried { file, left }
+    Carried { file, left, notes }
 }
 
 /// A name that our rules may have, and that none before has.

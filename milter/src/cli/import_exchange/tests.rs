@@ -206,9 +206,64 @@ fn a_whole_export_is_read_told_and_read_back() {
     let told = String::from_utf8(told).unwrap();
     assert!(
         told.contains(
-            "rule 2 \"two\": the rule secures nothing; what it does: ApplyHtmlDisclaimerText"
+            "rule 2 \"two\": not carried over: the rule secures nothing; what it does: ApplyHtmlDisclaimerText"
         ),
         "{told}"
     );
-    assert!(told.contains("rule 2 \"two\": FromScope \"InOrganization\""), "{told}");
+    assert!(
+        told.contains("rule 2 \"two\": not carried over: FromScope \"InOrganization\""),
+        "{told}"
+    );
+}
+
+/// Whether all of a rule was carried over, and what is told of it.
+#[track_caller]
+fn check_status(parameters: &str, whole: bool, want: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let export = directory.path().join("rules.xml");
+    let rule = format!(
+        "<rules name=\"TransportVersioned\"><rule name=\"r\" id=\"x\" format=\"cmdlet\"><version requiredMinVersion=\"15.0.3.0\">\
+         <commandBlock><![CDATA[New-TransportRule -Name 'r' {parameters}]]></commandBlock></version></rule></rules>"
+    );
+    std::fs::write(&export, rule).unwrap();
+    let (mut out, mut told) = (Vec::new(), Vec::new());
+    let asked = ImportExchange { export, domains: vec!["gemeente.example".parse().unwrap()] };
+    let status = import(&asked, &mut out, &mut told).unwrap();
+    let (out, told) = (String::from_utf8(out).unwrap(), String::from_utf8(told).unwrap());
+    let expected = if whole { ExitCode::SUCCESS } else { ExitCode::from(FOUND) };
+    assert_eq!(format!("{status:?}"), format!("{expected:?}"), "{parameters}: {told}");
+    let counted = format!("{} of 1 carried over whole", u8::from(whole));
+    assert!(out.contains(&counted), "{parameters}: {out}");
+    assert!(told.contains(want) && told.is_empty() == want.is_empty(), "{parameters}: {told}");
+}
+
+#[test]
+fn only_what_is_left_behind_counts_and_what_is_another_thing_is_noted() {
+    check_status(&format!("-SubjectContainsWords s {ENCRYPT}"), true, "");
+    check_status(&format!("-SubjectContainsWords s -Enabled $false {ENCRYPT}"), true, "");
+    check_status(
+        &format!("-SentToScope NotInOrganization {ENCRYPT}"),
+        true,
+        "rule 1 \"r\": note: Exchange decides per recipient",
+    );
+    check_status(
+        "-SubjectContainsWords s -StopRuleProcessing $true",
+        true,
+        "note: it kept later rules from being asked",
+    );
+    check_status(
+        &format!("-SubjectContainsWords s -PrependSubject '[x]' {ENCRYPT}"),
+        false,
+        "not carried over: PrependSubject is left to the mail server",
+    );
+    check_status(
+        "-SubjectContainsWords s -ApplyRightsProtectionTemplate 'Do Not Forward'",
+        false,
+        "not carried over: the usage rights of \"Do Not Forward\"",
+    );
+    check_status(
+        &format!("-WithImportance High {ENCRYPT}"),
+        false,
+        "not carried over: WithImportance",
+    );
 }

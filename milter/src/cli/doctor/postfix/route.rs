@@ -5,10 +5,11 @@ use std::path::Path;
 use nix::unistd::User;
 use zegel_core::route::DOMAIN;
 
-use super::finding::{Finding, Mend};
+use super::filters::{TAKES, WISH, starts_with};
 use super::postconf::{Postfix, Service};
-use super::postfix::unreachable;
-use super::reach::{Who, reach};
+use super::tools::Tools;
+use crate::cli::doctor::finding::{Finding, Mend};
+use crate::cli::doctor::reach::{self, Who, Whose};
 use crate::route::Route as Kind;
 
 /// What `milter_header_checks` says about the header that the milter adds.
@@ -22,11 +23,15 @@ pub(super) enum Route {
 const TABLE: &str = "milter_header_checks = regexp:/etc/zegel/postfix-route";
 const ENTRY: &str = "/^X-Zegel-Route: *relay\\//    FILTER zegel:unix:/run/zegel/relay.sock";
 
+/// A transport to the relay in master.cf, behind its name.
+const SERVICE: &str = "     unix  -       -       n       -       -       lmtp";
+
 /// Findings, and where the relay is to be reached.
 pub(super) fn examine(
     postfix: &Postfix,
     kind: Kind,
     route: &Route,
+    tools: &Tools,
 ) -> (Vec<Finding>, Option<String>) {
     let way = match kind {
         Kind::Header => by_header(postfix, route),
@@ -41,8 +46,11 @@ pub(super) fn examine(
         postfix.run("cleanup").filter(|service| service.own.contains_key("milter_header_checks"))
     {
         findings.push(Finding::wrong(
-            format!("{}/{} has milter_header_checks of its own: what comes in by it may not be rerouted", cleanup.name, cleanup.kind),
-            Mend::master_cf("(without -o milter_header_checks)"),
+            format!(
+                "{} has milter_header_checks of its own: what comes in by it may not be rerouted",
+                cleanup.label()
+            ),
+            Mend::Run(postfix.take(cleanup, "milter_header_checks")),
         ));
     }
     let Some(service) =
@@ -50,11 +58,12 @@ pub(super) fn examine(
     else {
         findings.push(Finding::wrong(
             format!("the route leads to the transport {transport:?}, which master.cf does not have: selected mail stays in the queue"),
-            Mend::master_cf(format!("{transport}     unix  -       -       n       -       -       lmtp")),
+            Mend::master_cf(format!("{transport}{SERVICE}")),
         ));
         return (findings, None);
     };
     findings.extend(limits(postfix, transport));
+    findings.extend(headers_lost(postfix, service, tools));
     findings.extend(reached(postfix, service, next_hop));
     let at = match next_hop.strip_prefix("unix:") {
         Some(path) => {
@@ -97,10 +106,7 @@ fn by_header<'a>(postfix: &Postfix, route: &'a Route) -> Result<(&'a str, &'a st
 fn by_recipient(route: &Route) -> Result<(&str, &str), Finding> {
     let wrong = |what: String| {
         let line = format!("{DOMAIN}    zegel:unix:/run/zegel/relay.sock");
-        Finding::wrong(
-            what,
-            Mend::Line { file: "a table of transport_maps (then postmap it)", line },
-        )
+        Finding::wrong(what, Mend::line("a table of transport_maps (then postmap it)", line))
     };
     match route {
         Route::Action(to) => to
@@ -120,22 +126,44 @@ fn no_entry(what: &str) -> Finding {
         format!(
             "the table of milter_header_checks {what}: selected mail goes out as ordinary mail"
         ),
-        Mend::Line { file: "/etc/zegel/postfix-route", line: ENTRY.to_owned() },
+        Mend::line("/etc/zegel/postfix-route", ENTRY),
     )
 }
 
-/// A transaction less than a message's recipients splits a conversation.
-fn limits(postfix: &Postfix, transport: &str) -> Option<Finding> {
-    let name = format!("{transport}_destination_recipient_limit");
-    let value = Some(postfix.get(&name)).filter(|value| !value.is_empty());
-    let value = value.unwrap_or_else(|| postfix.get("default_destination_recipient_limit"));
-    let taken: u32 = postfix.get("smtpd_recipient_limit").parse().unwrap_or(1000);
-    let limit: u32 = value.parse().unwrap_or_default();
-    // Postfix takes 0 for "no limit".
-    (limit != 0 && limit < taken || value.parse::<u32>().is_err()).then(|| {
+/// Fewer recipients at once than a message may have split a conversation: at once in a transaction, or in the queue
+/// manager's memory.
+fn limits(postfix: &Postfix, transport: &str) -> Vec<Finding> {
+    let taken = |service| postfix.of(service, "smtpd_recipient_limit").parse().unwrap_or(1000);
+    let taken: u32 = postfix.run("smtpd").map(taken).max().unwrap_or(1000);
+    let names = [
+        (format!("{transport}_destination_recipient_limit"), "default_destination_recipient_limit"),
+        (format!("{transport}_recipient_limit"), "default_recipient_limit"),
+    ];
+    let limit = |(name, default): (String, &str)| {
+        let own = Some(postfix.get(&name)).filter(|value| !value.is_empty());
+        let value = own.unwrap_or_else(|| postfix.get(default));
+        // Postfix takes 0 for "no limit".
+        let enough = value.parse().is_ok_and(|limit: u32| limit == 0 || limit >= taken);
+        (!enough).then(|| {
+            Finding::wrong(
+                format!("{name} is {value}, and smtpd_recipient_limit is {taken}: a message with more recipients is split, and its conversation with it"),
+                Mend::main_cf(format!("{name} = {}", taken.max(2000))),
+            )
+        })
+    };
+    names.into_iter().filter_map(limit).collect()
+}
+
+/// A delivery agent may change headers on the way out too.
+fn headers_lost(postfix: &Postfix, service: &Service, tools: &Tools) -> Option<Finding> {
+    let name = format!("{}_header_checks", service.program);
+    let tables = postfix.of(service, &name);
+    // One that cannot be looked up keeps mail in the queue, and changes nothing.
+    let action = tools.look_up_in(tables, WISH).ok().flatten()?;
+    starts_with(&action, &TAKES).then(|| {
         Finding::wrong(
-            format!("{name} is {value}, and smtpd_recipient_limit is {taken}: a message with more recipients is split, and its conversation with it"),
-            Mend::main_cf(format!("{name} = {}", taken.max(2000))),
+            format!("{name} = {tables}: it takes {WISH:?} from messages on their way to the relay"),
+            Mend::Run(postfix.give(service, &format!("{name}="))),
         )
     })
 }
@@ -149,10 +177,7 @@ fn reached(postfix: &Postfix, service: &Service, next_hop: &str) -> Vec<Finding>
                 "the transport {:?} runs {}, and only lmtp reaches a unix socket",
                 service.name, service.program
             ),
-            Mend::master_cf(format!(
-                "{}     unix  -       -       n       -       -       lmtp",
-                service.name
-            )),
+            Mend::master_cf(format!("{}{SERVICE}", service.name)),
         ));
     }
     if service.chroot && path.starts_with('/') {
@@ -161,17 +186,14 @@ fn reached(postfix: &Postfix, service: &Service, next_hop: &str) -> Vec<Finding>
                 "the transport {:?} is chrooted, and the relay's socket {path} is outside",
                 service.name
             ),
-            Mend::master_cf(format!(
-                "{}     unix  -       -       n       -       -       lmtp",
-                service.name
-            )),
+            Mend::master_cf(format!("{}{SERVICE}", service.name)),
         ));
     }
     let owner = postfix.get("mail_owner");
     if let Ok(Some(user)) = User::from_name(owner) {
         let who = Who { user: user.uid.as_raw(), group: user.gid.as_raw() };
         let whole = Path::new(postfix.get("queue_directory")).join(path);
-        findings.extend(reach(&whole, who).err().map(|obstacle| unreachable(&obstacle, owner)));
+        findings.extend(reach::examine(&whole, Whose::Relay, who, owner));
     }
     findings
 }

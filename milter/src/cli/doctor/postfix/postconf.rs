@@ -1,12 +1,12 @@
 //! Postfix's live configuration, as postconf(1) tells it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use super::super::finding::Mend;
 
 /// What is in force.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Postfix {
+pub(in crate::cli::doctor) struct Postfix {
     pub version: (u32, u32),
     /// Every parameter with its value, what it refers to put in.
     main: BTreeMap<String, String>,
@@ -15,7 +15,7 @@ pub(super) struct Postfix {
 
 /// A line of master.cf.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Service {
+pub(in crate::cli::doctor) struct Service {
     pub name: String,
     pub kind: String,
     pub chroot: bool,
@@ -24,61 +24,8 @@ pub(super) struct Service {
     pub own: BTreeMap<String, String>,
 }
 
-/// Asks postconf and postmap.
-#[derive(Clone, Debug)]
-pub(super) struct Tools {
-    /// `config_directory`; Postfix's own default where absent.
-    pub directory: Option<PathBuf>,
-}
-
-impl Tools {
-    pub(super) fn read(&self) -> Result<Postfix, String> {
-        Ok(Postfix::parse(
-            &self.ask("postconf", &["-x"])?,
-            &self.ask("postconf", &["-M"])?,
-            &self.ask("postconf", &["-Px"])?,
-        ))
-    }
-
-    /// What a table says about a key; none where it says nothing.
-    pub(super) fn look_up(&self, table: &str, key: &str) -> Result<Option<String>, String> {
-        let done = self.command("postmap", &["-q", key, table]).output();
-        let done = done.map_err(|error| format!("postmap: {error}"))?;
-        let (said, complaint) = (text(&done.stdout), text(&done.stderr));
-        match (done.status.success(), complaint.is_empty()) {
-            (true, _) => Ok(Some(said)),
-            (false, true) => Ok(None),
-            (false, false) => Err(complaint),
-        }
-    }
-
-    fn ask(&self, tool: &str, arguments: &[&str]) -> Result<String, String> {
-        let done = self.command(tool, arguments).output();
-        let done = done.map_err(|error| format!("{tool}: {error}; is Postfix installed here?"))?;
-        if done.status.success() {
-            return Ok(String::from_utf8_lossy(&done.stdout).into_owned());
-        }
-        Err(format!("{tool} {}: {}", arguments.join(" "), text(&done.stderr)))
-    }
-
-    /// An administrator's PATH may lack /usr/sbin.
-    fn command(&self, tool: &str, arguments: &[&str]) -> Command {
-        let installed = Path::new("/usr/sbin").join(tool);
-        let mut command = Command::new(if installed.exists() { installed } else { tool.into() });
-        if let Some(directory) = &self.directory {
-            command.arg("-c").arg(directory);
-        }
-        command.args(arguments);
-        command
-    }
-}
-
-fn text(octets: &[u8]) -> String {
-    String::from_utf8_lossy(octets).trim().to_owned()
-}
-
 impl Postfix {
-    pub(super) fn parse(main: &str, services: &str, own: &str) -> Self {
+    pub(in crate::cli::doctor) fn parse(main: &str, services: &str, own: &str) -> Self {
         let main: BTreeMap<String, String> = main.lines().filter_map(assignment).collect();
         let number = |name: &str, at| {
             let value: &str = main.get(name).map_or("", String::as_str);
@@ -106,25 +53,58 @@ impl Postfix {
     }
 
     /// A parameter's value; empty where Postfix knows no such parameter.
-    pub(super) fn get(&self, name: &str) -> &str {
+    pub(in crate::cli::doctor) fn get(&self, name: &str) -> &str {
         self.main.get(name).map_or("", String::as_str)
     }
 
-    pub(super) fn knows(&self, name: &str) -> bool {
+    pub(in crate::cli::doctor) fn knows(&self, name: &str) -> bool {
         self.main.contains_key(name)
     }
 
+    /// The command that gives a service a setting of its own.
+    pub(in crate::cli::doctor) fn give(&self, service: &Service, setting: &str) -> String {
+        format!("postconf {}-P '{}/{setting}'", self.elsewhere(), service.label())
+    }
+
+    /// The command that takes a service's own setting from it.
+    pub(in crate::cli::doctor) fn take(&self, service: &Service, name: &str) -> String {
+        format!("postconf {}-PX '{}/{name}'", self.elsewhere(), service.label())
+    }
+
+    /// Sets a parameter where it was set: for the service, or for all.
+    pub(in crate::cli::doctor) fn mend(&self, service: &Service, name: &str, value: &str) -> Mend {
+        if service.own.contains_key(name) {
+            return Mend::Run(self.give(service, &format!("{name}={value}")));
+        }
+        Mend::main_cf(format!("{name} = {value}").trim_end())
+    }
+
+    fn elsewhere(&self) -> String {
+        match self.get("config_directory") {
+            "" | "/etc/postfix" => String::new(),
+            directory => format!("-c {directory} "),
+        }
+    }
+
     /// A parameter's value for one service.
-    pub(super) fn of<'a>(&'a self, service: &'a Service, name: &str) -> &'a str {
+    pub(in crate::cli::doctor) fn of<'a>(&'a self, service: &'a Service, name: &str) -> &'a str {
         service.own.get(name).map_or_else(|| self.get(name), String::as_str)
     }
 
-    pub(super) fn run<'a>(&'a self, program: &'a str) -> impl Iterator<Item = &'a Service> {
+    pub(in crate::cli::doctor) fn run<'a>(
+        &'a self,
+        program: &'a str,
+    ) -> impl Iterator<Item = &'a Service> {
         self.services.iter().filter(move |service| service.program == program)
     }
 }
 
 impl Service {
+    /// As postconf(1) names it.
+    pub(in crate::cli::doctor) fn label(&self) -> String {
+        format!("{}/{}", self.name, self.kind)
+    }
+
     fn parse(line: &str, chroot_default: bool) -> Option<Self> {
         let mut fields = line.split_whitespace();
         let (name, kind) = (fields.next()?.to_owned(), fields.next()?.to_owned());
@@ -144,38 +124,39 @@ fn assignment(line: &str) -> Option<(String, String)> {
     Some((name.trim().to_owned(), value.trim().to_owned()))
 }
 
+/// The words of a list, parted by white space and commas; what stands in braces is one word.
+pub(in crate::cli::doctor) fn words(list: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    let parts = list.split(|c: char| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => (),
+        }
+        depth == 0 && (c == ',' || c.is_whitespace())
+    });
+    parts.filter(|word| !word.is_empty()).collect()
+}
+
 /// A milter as a list of them names it: `unix:path`, `inet:host:port`, or in braces with settings of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Listed {
+pub(in crate::cli::doctor) struct Listed {
     pub at: String,
     pub default_action: Option<String>,
 }
 
 /// The milters of a list.
-pub(super) fn milters(list: &str) -> Vec<Listed> {
-    let mut found = Vec::new();
-    let mut rest = list;
-    loop {
-        rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
-        if rest.is_empty() {
-            return found;
-        }
-        let braced = rest.strip_prefix('{').and_then(|inner| inner.split_once('}'));
-        let (one, after) = match braced {
-            Some(parts) => parts,
-            None => rest
-                .split_at(rest.find(|c: char| c.is_whitespace() || c == ',').unwrap_or(rest.len())),
-        };
-        rest = after;
-        let mut parts =
-            one.split(|c: char| c == ',' || c.is_whitespace()).filter(|part| !part.is_empty());
-        let Some(at) = parts.next() else { continue };
+pub(in crate::cli::doctor) fn milters(list: &str) -> Vec<Listed> {
+    let listed = |word: &str| {
+        let mut parts = words(word.trim_start_matches('{').trim_end_matches('}')).into_iter();
+        let at = parts.next()?.to_owned();
         // "default_action = accept" is written with and without spaces around the sign.
-        let settings: String = parts.collect::<Vec<_>>().join(" ").replace(" = ", "=");
+        let settings = parts.collect::<Vec<_>>().join(" ").replace(" = ", "=");
         let action =
             settings.split(' ').find_map(|setting| setting.strip_prefix("default_action="));
-        found.push(Listed { at: at.to_owned(), default_action: action.map(str::to_owned) });
-    }
+        Some(Listed { at, default_action: action.map(str::to_owned) })
+    };
+    words(list).into_iter().filter_map(listed).collect()
 }
 
 #[cfg(test)]
@@ -200,6 +181,14 @@ mod tests {
         check(
             "{ unix:a, connect_timeout=10s, default_action = accept }, {inet:h:1 default_action=reject} unix:c",
             &[("unix:a", Some("accept")), ("inet:h:1", Some("reject")), ("unix:c", None)],
+        );
+    }
+
+    #[test]
+    fn what_stands_in_braces_is_one_word() {
+        assert_eq!(
+            words("a, inline:{b=c, d={e f}} check_client_access,g:h"),
+            ["a", "inline:{b=c, d={e f}}", "check_client_access", "g:h"]
         );
     }
 
