@@ -8,7 +8,7 @@
 //! - [`message::Head`]: the header section as it stands in the bytes, read by our own strict scanner.
 //! - [`text::HeaderText`]: a header value that we compose; nothing in it can end a line.
 //! - [`selection`]: rules that say which messages must be secured. [`label`]: Microsoft sensitivity labels.
-//! - [`route`]: a recipient's address inside one that the mail server routes to the relay.
+//! - [`route`]: an address inside one that the mail server routes to the relay; [`returned`]: what that server then reports.
 //! - [`marker`]: how the milter knows the relay's own mail; [`own_id`]: how an answer to it is known.
 //! - [`directive::Wishes`]: what the `zivver-*` headers ask for.
 //! - [`submission::Submission`]: one accepted message with its wishes.
@@ -38,6 +38,7 @@ pub mod notice;
 pub mod outgoing;
 pub mod own_id;
 pub mod report;
+pub mod returned;
 pub mod route;
 pub mod secret;
 pub mod selection;

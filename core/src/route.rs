@@ -4,6 +4,9 @@
 //! The code is a keyed one (HMAC-SHA256, RFC 2104, cut to 80 bits: it cannot be tried out faster than mail is taken), so that
 //! nobody outside can write such an address. Mail servers may change the case of a local part; it does not count.
 //!
+//! The sender goes the same way, as `z1-<code>-user=40domain@report.zegel.invalid`: what the mail server itself has to report
+//! is then written to an address of ours, and comes by [`crate::returned`] before a person reads it.
+//!
 //! `.invalid` is a name that never exists (RFC 2606, section 2): an address that gets lost goes nowhere.
 
 use hmac::{Hmac, Mac};
@@ -13,6 +16,9 @@ use crate::marker::Key;
 
 /// The domain that the mail server hands to the relay.
 pub const DOMAIN: &str = "zegel.invalid";
+
+/// The domain that the mail server writes its own reports to.
+pub const REPORTS: &str = "report.zegel.invalid";
 
 /// What a local part of ours begins with. Another scheme would have another number.
 const PREFIX: &str = "z1-";
@@ -27,49 +33,145 @@ const ADDRESS_MAX: usize = 254;
 /// Why an address is not turned into another.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
-    #[error("the recipient's address is too long to be rerouted")]
+    #[error("the address of the sender or of a recipient is too long to be rerouted")]
     TooLong,
     #[error("an address in {DOMAIN} that was not made here")]
     Forged,
 }
 
+/// Which address of the envelope. The code of one is none of the other.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum End {
+    Recipient,
+    Sender,
+}
+
+impl End {
+    fn domain(self) -> &'static str {
+        match self {
+            Self::Recipient => DOMAIN,
+            Self::Sender => REPORTS,
+        }
+    }
+
+    /// What the code is made for.
+    fn purpose(self) -> &'static [u8] {
+        match self {
+            Self::Recipient => b"route 1\n",
+            Self::Sender => b"report 1\n",
+        }
+    }
+}
+
 /// The address under which a recipient goes to the relay. `recipient` is as the mail server has it, without angle brackets.
 pub fn encode(key: &Key, recipient: &str) -> Result<String, RouteError> {
-    let payload = escape(recipient);
-    let code = hex(&mac(key, &payload).finalize().into_bytes());
-    let code = code.get(..CODE_DIGITS).unwrap_or_default();
-    let address = format!("{PREFIX}{code}-{payload}@{DOMAIN}");
-    if address.len() > ADDRESS_MAX { Err(RouteError::TooLong) } else { Ok(address) }
+    write(key, End::Recipient, recipient)
 }
 
 /// The recipient inside such an address; none where it is any other.
 pub fn decode(key: &Key, address: &str) -> Result<Option<String>, RouteError> {
+    read(key, End::Recipient, address)
+}
+
+/// The address under which a message's sender goes to the relay.
+pub fn encode_sender(key: &Key, sender: &str) -> Result<String, RouteError> {
+    write(key, End::Sender, sender)
+}
+
+/// The sender inside such an address; none where it is any other.
+pub fn decode_sender(key: &Key, address: &str) -> Result<Option<String>, RouteError> {
+    read(key, End::Sender, address)
+}
+
+/// Whether an address is in the relay's pseudo-domains. None that comes from a client may be.
+pub fn is_placeholder(address: &str) -> bool {
+    let domain = address.rsplit_once('@').map(|(_, domain)| domain.trim_end_matches('.'));
+    domain.is_some_and(|domain| {
+        [DOMAIN, REPORTS].iter().any(|ours| domain.eq_ignore_ascii_case(ours))
+    })
+}
+
+/// What stands for an address that cannot be read.
+const UNREADABLE: &str = "(an address)";
+
+/// What stands for our domains where they are part of no address.
+const RELAY: &str = "relay";
+
+/// Puts into a text the addresses that the placeholders in it stand for. Nothing of ours is left in it.
+pub fn reveal(key: &Key, text: &str) -> String {
+    let mut revealed = String::new();
+    let mut rest = text;
+    while let Some((before, ours, after)) = next_domain(rest) {
+        let local_length = before
+            .strip_suffix('@')
+            .map(|local| local.len() - local.trim_end_matches(is_of_placeholder).len());
+        let (plain, address) = match local_length {
+            Some(length) => before.split_at(before.len() - length - 1),
+            None => (before, ""),
+        };
+        revealed.push_str(plain);
+        let address = format!("{address}{ours}");
+        let inside = [End::Recipient, End::Sender]
+            .into_iter()
+            .find_map(|end| read(key, end, &address).ok().flatten());
+        let unknown = if local_length.is_some() { UNREADABLE } else { RELAY };
+        revealed.push_str(inside.as_deref().unwrap_or(unknown));
+        rest = after;
+    }
+    revealed + rest
+}
+
+/// The text before the first of our domains, that domain, and the text behind it.
+fn next_domain(text: &str) -> Option<(&str, &str, &str)> {
+    let start = text.to_ascii_lowercase().find(DOMAIN)?;
+    let (before, rest) = text.split_at_checked(start)?;
+    let (_, after) = rest.split_at_checked(DOMAIN.len())?;
+    let prefix = REPORTS.len() - DOMAIN.len();
+    let is_reports = before
+        .len()
+        .checked_sub(prefix)
+        .and_then(|at| text.get(at..start))
+        .is_some_and(|label| label.eq_ignore_ascii_case("report."));
+    let start = if is_reports { start - prefix } else { start };
+    let before = text.get(..start)?;
+    Some((before, text.get(start..text.len() - after.len())?, after))
+}
+
+fn is_of_placeholder(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '=' | '-' | '_' | '.')
+}
+
+fn write(key: &Key, end: End, address: &str) -> Result<String, RouteError> {
+    let payload = escape(address);
+    let code = hex(&mac(key, end, &payload).finalize().into_bytes());
+    let code = code.get(..CODE_DIGITS).unwrap_or_default();
+    let address = format!("{PREFIX}{code}-{payload}@{}", end.domain());
+    if address.len() > ADDRESS_MAX { Err(RouteError::TooLong) } else { Ok(address) }
+}
+
+fn read(key: &Key, end: End, address: &str) -> Result<Option<String>, RouteError> {
     if !is_placeholder(address) {
         return Ok(None);
     }
     let inside = || {
-        let (local, _) = address.rsplit_once('@')?;
+        let (local, domain) = address.rsplit_once('@')?;
         let (start, rest) = local.split_at_checked(PREFIX.len())?;
         let (code, payload) = rest.split_once('-')?;
         let code = unhex(code).filter(|code| code.len() == CODE_LENGTH)?;
         // In constant time.
-        mac(key, payload).verify_truncated_left(&code).ok()?;
-        start.eq_ignore_ascii_case(PREFIX).then(|| unescape(payload))?
+        mac(key, end, payload).verify_truncated_left(&code).ok()?;
+        let is_ours = start.eq_ignore_ascii_case(PREFIX)
+            && domain.trim_end_matches('.').eq_ignore_ascii_case(end.domain());
+        is_ours.then(|| unescape(payload))?
     };
     inside().map(Some).ok_or(RouteError::Forged)
 }
 
-/// Whether an address is in the relay's pseudo-domain. None that comes from a client may be.
-pub fn is_placeholder(address: &str) -> bool {
-    let domain = address.rsplit_once('@').map(|(_, domain)| domain.trim_end_matches('.'));
-    domain.is_some_and(|domain| domain.eq_ignore_ascii_case(DOMAIN))
-}
-
-fn mac(key: &Key, payload: &str) -> Hmac<Sha256> {
+fn mac(key: &Key, end: End, payload: &str) -> Hmac<Sha256> {
     // HMAC takes a key of any length: the error cannot happen, and an empty key would only prove nothing.
     let mut mac = Hmac::<Sha256>::new_from_slice(key.octets())
         .unwrap_or_else(|_| Hmac::new(&hmac::digest::Key::<Hmac<Sha256>>::default()));
-    mac.update(b"route 1\n");
+    mac.update(end.purpose());
     mac.update(payload.to_ascii_lowercase().as_bytes());
     mac
 }
@@ -206,5 +308,47 @@ mod tests {
     fn what_would_be_too_long_is_said_to_be() {
         let long = format!("{}@{}.example", "x".repeat(64), "y.".repeat(70));
         assert_eq!(encode(&key(1), &long), Err(RouteError::TooLong));
+    }
+
+    #[test]
+    fn a_sender_comes_back_as_a_sender_and_as_nothing_else() {
+        let sender = encode_sender(&key(1), "Jan.de.Vries+x@Gemeente.example").unwrap();
+        assert!(is_placeholder(&sender) && sender.ends_with("@report.zegel.invalid"), "{sender}");
+        let back = decode_sender(&key(1), &sender).unwrap();
+        assert_eq!(back.as_deref(), Some("Jan.de.Vries+x@Gemeente.example"));
+        let recipient = encode(&key(1), "Jan.de.Vries+x@Gemeente.example").unwrap();
+        let swapped = recipient.replace("@zegel", "@report.zegel");
+        for forged in [&recipient, &swapped] {
+            assert_eq!(decode_sender(&key(1), forged), Err(RouteError::Forged), "{forged}");
+        }
+        for forged in [&sender, &sender.replace("@report.", "@")] {
+            assert_eq!(decode(&key(1), forged), Err(RouteError::Forged), "{forged}");
+        }
+        assert_eq!(decode_sender(&key(1), "jan@gemeente.example"), Ok(None));
+    }
+
+    #[track_caller]
+    fn check_revealed(text: &str, want: &str) {
+        assert_eq!(reveal(&key(1), text), want, "{text}");
+    }
+
+    #[test]
+    fn a_text_shows_the_addresses_and_nothing_of_ours() {
+        let piet = encode(&key(1), "piet@zorg.example").unwrap();
+        let jan = encode_sender(&key(1), "jan@gemeente.example").unwrap();
+        let upper = piet.to_uppercase();
+        check_revealed("", "");
+        check_revealed("caf\u{e9}: nothing", "caf\u{e9}: nothing");
+        check_revealed(
+            &format!("<{piet}>... Deferred\n>>> MAIL From:<{jan}> SIZE=1\n"),
+            "<piet@zorg.example>... Deferred\n>>> MAIL From:<jan@gemeente.example> SIZE=1\n",
+        );
+        check_revealed(&format!("rfc822; {upper}"), "rfc822; PIET@ZORG.EXAMPLE");
+        check_revealed(&format!("{piet},{piet}."), "piet@zorg.example,piet@zorg.example.");
+        check_revealed(
+            "<z1-00-x@Zegel.Invalid> at REPORT.zegel.invalid.",
+            "<(an address)> at relay.",
+        );
+        check_revealed("@zegel.invalid zegel.invalid", "(an address) relay");
     }
 }

@@ -30,10 +30,18 @@ pub enum Action {
         name: &'static str,
         value: String,
     },
-    AddRecipient(String),
+    /// `wishes`: NOTIFY and ORCPT.
+    AddRecipient {
+        address: String,
+        wishes: Option<String>,
+    },
     DeleteRecipient(String),
-    /// Has the mail server's own reports to this sender come without the message's content (RFC 3461, section 4.3).
-    ReturnHeadersOnly(String),
+    /// `wishes`: RET, which has the mail server's own reports to this sender come without the message's content (RFC 3461,
+    /// section 4.3), and ENVID.
+    ChangeSender {
+        address: String,
+        wishes: String,
+    },
 }
 
 /// Why a message is not taken. Its text goes to the client.
@@ -178,12 +186,14 @@ pub async fn apply(
             Action::Add { name, value } => {
                 mail.add_header(*name, format!("{space}{value}")).await?;
             }
-            Action::AddRecipient(address) => mail.add_recipient(format!("<{address}>")).await?,
+            Action::AddRecipient { address, wishes } => {
+                mail.add_recipient_ext(format!("<{address}>"), wishes.as_deref()).await?;
+            }
             Action::DeleteRecipient(address) => {
                 mail.delete_recipient(format!("<{address}>")).await?;
             }
-            Action::ReturnHeadersOnly(sender) => {
-                mail.change_sender(format!("<{sender}>"), Some("RET=HDRS")).await?;
+            Action::ChangeSender { address, wishes } => {
+                mail.change_sender(format!("<{address}>"), Some(wishes.as_str())).await?;
             }
         }
     }
@@ -235,9 +245,9 @@ mod tests {
             Action::Delete { name, index } => format!("-{name}/{index}"),
             Action::Change { name, index, value } => format!("{name}/{index}={value}"),
             Action::Add { name, value } => format!("+{name}={value}"),
-            Action::AddRecipient(_) | Action::DeleteRecipient(_) | Action::ReturnHeadersOnly(_) => {
-                "envelope".to_owned()
-            }
+            Action::AddRecipient { .. }
+            | Action::DeleteRecipient(_)
+            | Action::ChangeSender { .. } => "envelope".to_owned(),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::clock::now;
 use crate::config::Config;
 use crate::reload::Live;
 use crate::route::Route;
-use crate::session::{Client, Judged, Mail, Session};
+use crate::session::{Client, Judged, Mail, Party, Session};
 
 /// Changing headers takes a few writes to a local socket. Postfix gives up after `milter_content_timeout`, 300 s.
 const APPLY_MAX: Duration = Duration::from_secs(30);
@@ -32,7 +32,7 @@ const NEEDED: Actions =
     Actions::ADD_HEADER.union(Actions::CHANGE_HEADER).union(Actions::CHANGE_SENDER);
 
 /// Besides, where recipients carry the route.
-const OF_RECIPIENTS: Actions = Actions::ADD_RCPT.union(Actions::DELETE_RCPT);
+const OF_RECIPIENTS: Actions = Actions::ADD_RCPT_EXT.union(Actions::DELETE_RCPT);
 
 /// Stages that need no answer of ours; it comes at the end of the message.
 const QUIET: ProtoOpts = ProtoOpts::NOREPLY_CONNECT
@@ -60,11 +60,11 @@ pub fn callbacks(live: Arc<Live>, readers: Readers) -> Callbacks<Session> {
         .on_mail(|context, arguments| {
             let login = context.macros.get(c"{auth_authen}").map(text);
             answer(note(&mut context.data, |session| {
-                session.mail = Some(Mail::new(&first(&arguments), login));
+                session.mail = Some(Mail::new(party(&arguments), login));
             }))
         })
         .on_rcpt(|context, arguments| {
-            answer(note_of_mail(&mut context.data, |mail| mail.recipient(&first(&arguments))))
+            answer(note_of_mail(&mut context.data, |mail| mail.recipient(party(&arguments))))
         })
         .on_header(|context, name, value| {
             answer(note_of_mail(&mut context.data, |mail| {
@@ -268,8 +268,9 @@ fn host(name: &CStr) -> Option<String> {
 }
 
 /// The address of MAIL or RCPT; its ESMTP parameters follow it.
-fn first(arguments: &[CString]) -> String {
-    arguments.first().map(|argument| text(argument)).unwrap_or_default()
+fn party(arguments: &[CString]) -> Party {
+    let mut arguments = arguments.iter().map(|argument| text(argument));
+    Party::new(&arguments.next().unwrap_or_default()).with(arguments)
 }
 
 fn text(value: &CStr) -> String {

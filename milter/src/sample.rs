@@ -6,7 +6,7 @@ use zegel_core::selection::{Explanation, Needs};
 use crate::action::Refusal;
 use crate::clock::now;
 use crate::config::Config;
-use crate::session::{Client, Judged, Mail, Session};
+use crate::session::{Client, Judged, Mail, Party, Session};
 
 /// The message, and who sends it.
 #[derive(Clone, Debug)]
@@ -53,12 +53,12 @@ impl Sample {
 
     fn session(&self, needs: Needs) -> Result<Session, Refusal> {
         let head = self.head()?;
-        let mut mail = Mail::new(&self.envelope_sender(&head), self.login.clone());
+        let mut mail = Mail::new(Party::new(&self.envelope_sender(&head)), self.login.clone());
         let named = || head.addressees().into_iter().map(|address| address.to_string());
         let recipients =
             if self.recipients.is_empty() { named().collect() } else { self.recipients.clone() };
         for recipient in &recipients {
-            mail.recipient(recipient);
+            mail.recipient(Party::new(recipient));
         }
         for field in head.fields() {
             mail.field(field.name.as_bytes(), field.value);
@@ -81,7 +81,7 @@ impl Sample {
     }
 }
 
-fn with_crlf(octets: &[u8]) -> Vec<u8> {
+pub(crate) fn with_crlf(octets: &[u8]) -> Vec<u8> {
     let lines =
         octets.split(|octet| *octet == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     lines.collect::<Vec<_>>().join(&b"\r\n"[..])

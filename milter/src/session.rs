@@ -35,12 +35,21 @@ pub struct Session {
 /// A message on its way in.
 #[derive(Debug)]
 pub struct Mail {
-    sender: String,
+    sender: Party,
     /// SASL login.
     login: Option<String>,
-    recipients: Vec<String>,
+    recipients: Vec<Party>,
     gathered: Gathered,
     body: Option<Box<Body>>,
+}
+
+/// An end of the envelope: what MAIL or RCPT said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Party {
+    /// Without angle brackets.
+    pub address: String,
+    /// `KEYWORD=value`, as the client wrote it and the mail server let it pass.
+    parameters: Vec<String>,
 }
 
 /// The header section so far.
@@ -60,9 +69,11 @@ enum Gathered {
 struct Whole {
     client: Client,
     host: Option<String>,
-    sender: String,
+    sender: Party,
     login: Option<String>,
-    recipients: Vec<String>,
+    recipients: Vec<Party>,
+    /// Those of the recipients.
+    addresses: Vec<String>,
     /// The header section with its empty line.
     section: Vec<u8>,
     /// Fields in it.
@@ -131,7 +142,8 @@ impl Session {
         section.extend_from_slice(b"\r\n");
         let content = body.map_or_else(Content::default, |body| body.content());
         let (client, host) = (self.client, self.host.clone());
-        Ok(Whole { client, host, sender, login, recipients, section, count, content })
+        let addresses = recipients.iter().map(|recipient| recipient.address.clone()).collect();
+        Ok(Whole { client, host, sender, login, recipients, addresses, section, count, content })
     }
 }
 
@@ -146,7 +158,7 @@ impl Whole {
         let is_of_relay =
             config.marker_key.as_ref().is_some_and(|key| marker::check(key, head, now).is_ok());
         Message {
-            envelope: Transaction { sender: &self.sender, recipients: &self.recipients },
+            envelope: Transaction { sender: &self.sender.address, recipients: &self.addresses },
             origin: Origin {
                 client: self.client,
                 host: self.host.as_deref(),
@@ -164,7 +176,7 @@ impl Whole {
         config: &'r Config,
         now: Moment,
     ) -> Result<Judged<'r>, Refusal> {
-        route::refuse_placeholders(&self.recipients)?;
+        route::refuse_placeholders(&self.addresses)?;
         let policy: Policy<'r> = config.policy();
         let message = self.message(head, config, now);
         let outcome = select(&policy, &message);
@@ -175,10 +187,7 @@ impl Whole {
         let trusted = may_direct(self.client, self.login.as_deref(), &config.control_headers);
         let mut actions = plan(&outcome, policy.mode, head, trusted);
         if let Selection::Selected(..) = selection {
-            actions.extend(route::to_relay(config, &self.recipients)?);
-            if !self.sender.is_empty() {
-                actions.push(Action::ReturnHeadersOnly(self.sender.clone()));
-            }
+            actions.extend(route::to_relay(config, head, &self.sender, &self.recipients)?);
         }
         Ok(Judged {
             selection,
@@ -205,16 +214,16 @@ fn may_direct(client: Client, login: Option<&str>, trust: &Trust) -> bool {
 }
 
 impl Mail {
-    /// MAIL: the address may stand in angle brackets.
-    pub fn new(sender: &str, login: Option<String>) -> Self {
+    /// MAIL.
+    pub fn new(sender: Party, login: Option<String>) -> Self {
         let gathered = Gathered::Fields { section: Vec::new(), count: 0 };
-        Self { sender: bare(sender), login, recipients: Vec::new(), gathered, body: None }
+        Self { sender, login, recipients: Vec::new(), gathered, body: None }
     }
 
     /// RCPT.
-    pub fn recipient(&mut self, address: &str) {
+    pub fn recipient(&mut self, recipient: Party) {
         if self.recipients.len() < RECIPIENTS_MAX {
-            self.recipients.push(bare(address));
+            self.recipients.push(recipient);
         } else {
             self.gathered = Gathered::TooMuch;
         }
@@ -287,6 +296,28 @@ impl Mail {
     }
 }
 
+impl Party {
+    /// The address may stand in angle brackets.
+    pub fn new(path: &str) -> Self {
+        Self { address: bare(path), parameters: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn with(mut self, parameters: impl IntoIterator<Item = String>) -> Self {
+        self.parameters.extend(parameters);
+        self
+    }
+
+    /// What follows the keyword, which may be written in any case.
+    pub fn parameter(&self, keyword: &str) -> Option<&str> {
+        let values = self.parameters.iter().filter_map(|parameter| parameter.split_once('='));
+        values
+            .filter(|(known, _)| known.eq_ignore_ascii_case(keyword))
+            .map(|(_, value)| value)
+            .next()
+    }
+}
+
 /// An address without the angle brackets that the protocol has around it.
 fn bare(path: &str) -> String {
     let path = path.trim();
@@ -305,8 +336,8 @@ mod tests {
     const NOW: Moment = Moment(0);
 
     fn session(client: Client, login: Option<&str>, fields: &[(&str, &[u8])]) -> Session {
-        let mut mail = Mail::new("<jan@gemeente.example>", login.map(str::to_owned));
-        mail.recipient("<piet@zorg.example>");
+        let mut mail = Mail::new(Party::new("<jan@gemeente.example>"), login.map(str::to_owned));
+        mail.recipient(Party::new("<piet@zorg.example>"));
         for (name, value) in fields {
             mail.field(name.as_bytes(), value);
         }
@@ -349,7 +380,8 @@ mod tests {
     #[test]
     fn too_many_recipients_are_refused_for_now() {
         let mut session = session(Client::Local, None, &[]);
-        (0..RECIPIENTS_MAX).for_each(|_| session.mail.as_mut().unwrap().recipient("<a@b.example>"));
+        let mail = session.mail.as_mut().unwrap();
+        (0..RECIPIENTS_MAX).for_each(|_| mail.recipient(Party::new("<a@b.example>")));
         assert_eq!(session.judge(&Config::default(), NOW).unwrap_err(), Refusal::TooMuch);
     }
 

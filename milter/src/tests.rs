@@ -191,6 +191,20 @@ async fn recipients_carry_the_route_where_headers_cannot() {
     assert_eq!(reply, "taken");
     assert_eq!(send(&mut server, &[("From", " jan@gemeente.example")]).await, ["taken"]);
 
+    server.mail(["<jan@gemeente.example>", "RET=FULL", "envid=1"]).await.unwrap();
+    server.rcpt(["<piet@zorg.example>", "NOTIFY=NEVER", "ORCPT=rfc822;p"]).await.unwrap();
+    server.header("Subject", " secure").await.unwrap();
+    let (actions, _) = server.eom().await.unwrap();
+    let said = format!("{:?}", actions.actions);
+    for wanted in [
+        "-jan=40gemeente.example@report.zegel.invalid>",
+        "RET=HDRS ENVID=1",
+        "NOTIFY=NEVER ORCPT=rfc822;p",
+        "\"From\"",
+    ] {
+        assert!(said.contains(wanted), "{wanted} is missing in {said}");
+    }
+
     server.mail(["<jan@gemeente.example>"]).await.unwrap();
     server.rcpt(["<z1-00-piet=40zorg.example@Zegel.Invalid>"]).await.unwrap();
     server.macros(MacroStage::Eom, [("i", "4XyZ")]).await.unwrap();

@@ -242,6 +242,21 @@ async fn the_doctor_finds_nothing_wrong_with_a_sendmail_that_is_set_up_as_shippe
     assert_eq!(told.out.trim(), "0 wrong, 0 doubtful");
 }
 
+/// A sendmail.mc with this definition of a mailer, in the place of the one of the same name.
+fn with_mailer(text: &str, mailer: &str) -> String {
+    let name = mailer.split(',').next().unwrap_or_default();
+    let mut mine = false;
+    let mut kept: Vec<&str> = text
+        .lines()
+        .filter(|line| {
+            mine = line.starts_with(&format!("{name},")) || mine && line.starts_with('\t');
+            !mine
+        })
+        .collect();
+    kept.extend(mailer.lines());
+    kept.join("\n") + "\n"
+}
+
 /// Does what was printed; a line of sendmail.mc takes the place of what it begins with.
 fn mend_sendmail(lab: &Lab<Sendmail>, mend: &Mend) {
     let directory = lab.place.file("ill");
@@ -249,6 +264,11 @@ fn mend_sendmail(lab: &Lab<Sendmail>, mend: &Mend) {
         Mend::Line(file, line) if file == "sendmail.mc" => {
             let mc = directory.join("sendmail.mc");
             let text = fs::read_to_string(&mc).expect("read sendmail.mc");
+            if let Some(mailer) = line.strip_prefix("MAILER_DEFINITIONS\n") {
+                fs::write(&mc, with_mailer(&text, mailer)).expect("write sendmail.mc");
+                fs::write(directory.join("sendmail.cf"), Sendmail::make(&mc)).expect("write it");
+                return;
+            }
             let kind = line
                 .lines()
                 .next()
@@ -259,8 +279,6 @@ fn mend_sendmail(lab: &Lab<Sendmail>, mend: &Mend) {
             let (before, _) = text.split_once(kind).unwrap_or((&text, ""));
             let after = text.split_once(kind).map_or("", |(_, rest)| rest);
             let after = after.split_once('\n').map_or("", |(_, after)| after);
-            // The definition of a mailer is the last thing in the file.
-            let after = if kind == "MAILER_DEFINITIONS" { "" } else { after };
             fs::write(&mc, format!("{before}{line}\n{after}")).expect("write sendmail.mc");
             fs::write(directory.join("sendmail.cf"), Sendmail::make(&mc)).expect("write it");
         }

@@ -142,3 +142,86 @@ async fn nobody_outside_can_write_to_the_relay() {
     }
     assert_eq!(lab.sending.queue().len(), 1, "{:?}", lab.sending.queue());
 }
+
+/// Sendmail gives up soon.
+fn impatient() -> Setup {
+    let main =
+        "define(`confTO_QUEUEWARN', `1s')dnl\ndefine(`confTO_QUEUERETURN', `6s')dnl\n".to_owned();
+    Setup { main, ..Setup::default() }
+}
+
+/// A report of Sendmail's own, on its recipients and to the sender, of whose letter it shows nothing.
+#[track_caller]
+fn check_report(report: &Arrival, action: &str, recipients: &[&str]) {
+    let words = String::from_utf8_lossy(&report.message).into_owned();
+    assert_eq!((&*report.recipient, &*report.sender), ("jan@org.test", ""), "{words}");
+    assert_eq!(report.head("To").as_deref(), Some("<jan@org.test>"), "{words}");
+    for recipient in recipients {
+        let final_recipient = format!("Final-Recipient: RFC822; {recipient}\r\n");
+        assert!(words.contains(&final_recipient), "no {final_recipient} in {words}");
+        assert!(report.text().contains(&format!("<{recipient}>")), "{words}");
+    }
+    assert!(words.contains(&format!("Action: {action}\r\n")), "{words}");
+    let kept = ["your results", "zestien", "z1-", ROUTE, "sms", "+31612345678"];
+    let found = canary::in_mail(report, &kept);
+    assert!(found.is_empty(), "{found:?} in {words}");
+}
+
+fn is_about(action: &str) -> impl Fn(&Arrival) -> bool {
+    let action = format!("Action: {action}\r\n");
+    move |mail| is_report(mail) && String::from_utf8_lossy(&mail.message).contains(&action)
+}
+
+#[tokio::test]
+async fn a_relay_that_stays_away_is_told_to_the_sender_without_the_route_or_the_content() {
+    let mut lab = Lab::beside_sendmail(impatient()).await;
+    let home = lab.sink("org.test", None);
+    lab.relay.stop().await;
+    let letter = secured().to("pim@plain.test").bcc("Cees.Smit@plain.test");
+    lab.send(&letter.parameters("RET=FULL ENVID=QQ314159")).await;
+    for action in ["delayed", "failed"] {
+        let report = arrival(&home, action, is_about(action)).await;
+        check_report(&report, action, &["pim@plain.test", "Cees.Smit@plain.test"]);
+        let words = String::from_utf8_lossy(&report.message).into_owned();
+        assert!(words.contains("Original-Envelope-Id: QQ314159"), "{words}");
+    }
+    until("Sendmail to be done", || lab.sending.queue().is_empty().then_some(())).await;
+    assert_eq!(home.arrivals().len(), 2, "and nobody else hears of it");
+}
+
+#[tokio::test]
+async fn what_the_relay_refuses_is_told_to_the_sender_without_the_route_or_the_content() {
+    let lab = Lab::beside_sendmail(Setup::default()).await;
+    let home = lab.sink("org.test", None);
+    // A recipient whom the relay does not take, and a message that it does not.
+    lab.send(&secured().to("pim@nowhere")).await;
+    let report = arrival(&home, "a report", is_report).await;
+    check_report(&report, "failed", &["pim@nowhere"]);
+    let asking = ("zivver-access-right", "els@plain.test sms +31612345678");
+    lab.send(&secured().header(asking.0, asking.1).to("els@plain.test")).await;
+    let names_els = |mail: &Arrival| String::from_utf8_lossy(&mail.message).contains("els@");
+    check_report(&arrival(&home, "a report", names_els).await, "failed", &["els@plain.test"]);
+    until("Sendmail to be done", || lab.sending.queue().is_empty().then_some(())).await;
+    assert_eq!(home.arrivals().len(), 2);
+}
+
+#[tokio::test]
+async fn nobody_outside_can_write_to_the_report_program() {
+    let lab = Lab::beside_sendmail(Setup::default()).await;
+    let home = lab.sink("org.test", None);
+    for recipient in ["z1-00-jan=40org.test@report.zegel.invalid", "jan@Report.zegel.invalid."] {
+        let letter = Letter::from("jan@org.test").to("lisa@good.test").bcc(recipient);
+        let reply = submit(lab.sending.address(), &letter).await;
+        assert_eq!(reply.code, 550, "{recipient}: {reply:?}");
+    }
+    assert!(home.arrivals().is_empty() && lab.sending.queue().is_empty());
+}
+
+#[tokio::test]
+async fn what_the_submitter_wants_to_hear_reaches_the_relay() {
+    let lab = Lab::beside_sendmail(Setup::default()).await;
+    let home = lab.sink("org.test", None);
+    let refusing = lab.script("plain.test", None).answer("RCPT", "550 5.1.1 nobody", 9);
+    let _plain = lab.sink_with("plain.test", refusing);
+    crate::ways::check_wishes(&lab, &home).await;
+}

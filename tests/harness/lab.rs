@@ -60,7 +60,7 @@ pub struct Setup {
     /// The sending Postfix receives the organisation's mail too, and asks the milter about it as about all other. Behind it
     /// stands the organisation's server of [`Lab::sink`].
     pub own_mx: bool,
-    /// Further lines for the sending Postfix's main.cf.
+    /// Further lines for the sending Postfix's main.cf, or for Sendmail's sendmail.mc.
     pub main: String,
     /// Lines for the relay's `[policy]`.
     pub policy: String,
@@ -141,7 +141,7 @@ impl Lab<Sendmail> {
         let world = World::start(setup.own_mx).await;
         let place = &world.place;
         let key = marker_key_file(place);
-        let sending = Sendmail::sending(place, SENDING, &servers(place)).await;
+        let sending = Sendmail::sending(place, SENDING, &servers(place), &setup.main).await;
         let rules = format!("route = \"recipient\"\n{key}{}", setup.rules);
         let milter = Milter::start(place, &place.file("milter/milter.sock"), &rules).await;
         let configuration = key + &relay_configuration(&world, &setup);

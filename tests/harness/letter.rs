@@ -18,6 +18,7 @@ pub struct Letter {
     message_id: String,
     date: String,
     parameters: String,
+    wishes: String,
 }
 
 impl Letter {
@@ -33,6 +34,7 @@ impl Letter {
             headers: Vec::new(),
             text: "A text.".to_owned(),
             parameters: String::new(),
+            wishes: String::new(),
             date: OffsetDateTime::now_utc().format(&Rfc2822).expect("write the date"),
             message_id: format!("{}.{count}@org.test", std::process::id()),
         }
@@ -43,6 +45,18 @@ impl Letter {
     pub fn parameters(mut self, parameters: &str) -> Self {
         self.parameters = format!(" {parameters}");
         self
+    }
+
+    /// Parameters of every RCPT TO (RFC 3461, section 4).
+    #[must_use]
+    pub fn wishes(mut self, parameters: &str) -> Self {
+        self.wishes = format!(" {parameters}");
+        self
+    }
+
+    /// What stands behind RCPT TO, for each recipient.
+    pub fn rcpts(&self) -> impl Iterator<Item = String> {
+        self.recipients().map(|recipient| format!("<{recipient}>{}", self.wishes))
     }
 
     /// What stands behind MAIL FROM.

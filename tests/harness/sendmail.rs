@@ -3,13 +3,15 @@
 //! There the sockets stand where they do on a machine with Zegel: the test's directory is `/run/zegel`, and `milter` in it
 //! is `/run/zegel-milter`.
 
+use std::fs::Permissions;
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::mta::{MailServer, Queued, with_path};
 use crate::place::{Place, make_directory};
-use crate::process::{Process, run};
+use crate::process::{Process, installed as installed_program, run};
 
 /// What an administrator adds to sendmail.mc and to mailertable: the tests run with what is installed, but for the directory
 /// of the latter.
@@ -18,6 +20,9 @@ pub const ZEGEL_MAILERTABLE: &str = include_str!("../../packaging/sendmail/maile
 
 /// Where [`ZEGEL_MC`] is parted: what follows goes behind the MAILER lines.
 const MAILERS: &str = "dnl Last of all";
+
+/// Who hands in what the milter's program has to say.
+const SUBMITTER: &str = "nobody";
 
 /// Before a program starts in such namespaces: `sh -c ENTER sh PLACE PROGRAM ARGUMENT…`.
 const ENTER: &str = "set -e
@@ -40,8 +45,13 @@ pub struct Sendmail {
 
 impl Sendmail {
     /// A mail server that takes mail from this machine: selected messages go the way of Zegel, all others straight to
-    /// `elsewhere`, a list of domains with the server for each.
-    pub async fn sending(place: &Place, host: u8, elsewhere: &[(&str, SocketAddr)]) -> Self {
+    /// `elsewhere`, a list of domains with the server for each. `lines` go into its sendmail.mc.
+    pub async fn sending(
+        place: &Place,
+        host: u8,
+        elsewhere: &[(&str, SocketAddr)],
+        lines: &str,
+    ) -> Self {
         let directory = place.directory("sendmail", "root");
         make_directory(&directory.join("queue"), 0o700, "root", None);
         // The milter's user has it.
@@ -50,7 +60,9 @@ impl Sendmail {
         place.write("sendmail/nsswitch.conf", "hosts: files\n");
         place.write("sendmail/service.switch", "hosts files\naliases files\n");
         let address = place.at(host);
-        configure(place, &directory, address, elsewhere);
+        submission(place, address);
+        let mc = sendmail_mc(place, address, lines);
+        configure(place, &directory, &mc, elsewhere);
         let log = directory.join("mail.log");
         let sendmail = installed("libexec/sendmail/sendmail");
         let here = place.path().to_string_lossy();
@@ -104,17 +116,16 @@ impl MailServer for Sendmail {
     }
 }
 
-/// Makes sendmail.cf and mailertable from what is shipped.
-fn configure(
-    place: &Place,
-    directory: &Path,
-    address: SocketAddr,
-    elsewhere: &[(&str, SocketAddr)],
-) {
+/// What an administrator has, with what is shipped.
+fn sendmail_mc(place: &Place, address: SocketAddr, lines: &str) -> String {
     let (before, after) = ZEGEL_MC.split_once(MAILERS).expect("two parts of zegel.mc");
     let before = with_path(before, "/etc/mail/mailertable", "/run/zegel/sendmail/mailertable");
+    let after = with_path(after, "/usr/bin/zegel-milter", "/run/zegel/sendmail/zegel-milter");
+    // The key is root's here.
+    let after = with_path(&after, "U=zegel-milter:zegel-milter", "U=root:root");
+    write_program(place, "zegel-milter", &reporting(&installed_program("zegel-milter")));
     let (ip, port) = (address.ip(), address.port());
-    let mc = format!(
+    format!(
         "OSTYPE(`linux')dnl
 define(`confDOMAIN_NAME', `mail.org.test')dnl
 define(`QUEUE_DIR', `/run/zegel/sendmail/queue')dnl
@@ -129,10 +140,60 @@ FEATURE(`no_default_msa')dnl
 FEATURE(`nocanonify')dnl
 FEATURE(`accept_unresolvable_domains')dnl
 DAEMON_OPTIONS(`Name=MTA, Family=inet, Addr={ip}, Port={port}')dnl
-{before}MAILER(`smtp')dnl
+{lines}{before}MAILER(`smtp')dnl
 {MAILERS}{after}"
+    )
+}
+
+/// What stands for the installed `zegel-milter` where Sendmail calls it: with this place's configuration and Sendmail.
+fn reporting(program: &Path) -> String {
+    format!(
+        "#!/bin/sh\nexec {} \"$1\" --config /run/zegel/milter.toml --sendmail /run/zegel/sendmail/submit \"$2\" \"$3\"\n",
+        program.display()
+    )
+}
+
+/// A script that stands where an installed program would.
+fn write_program(place: &Place, name: &str, script: &str) {
+    let file = place.write(&format!("sendmail/{name}"), script);
+    std::fs::set_permissions(&file, Permissions::from_mode(0o755)).expect("make it a program");
+}
+
+/// What hands mail in for those who are not root, as the installed sendmail(8) does: by SMTP to the daemon, and with a queue
+/// of their own.
+fn submission(place: &Place, address: SocketAddr) {
+    make_directory(&place.file("sendmail/client-queue"), 0o700, SUBMITTER, None);
+    let (ip, port) = (address.ip(), address.port());
+    let mc = format!(
+        "define(`confCF_VERSION', `Submit')dnl
+OSTYPE(`linux')dnl
+define(`confDOMAIN_NAME', `mail.org.test')dnl
+define(`MSP_QUEUE_DIR', `/run/zegel/sendmail/client-queue')dnl
+define(`STATUS_FILE', `/run/zegel/sendmail/client-queue/status')dnl
+define(`confPID_FILE', `/run/zegel/sendmail/client-queue/pid')dnl
+define(`confSERVICE_SWITCH_FILE', `/run/zegel/sendmail/service.switch')dnl
+define(`confRUN_AS_USER', `{SUBMITTER}')dnl
+define(`confDIRECT_SUBMISSION_MODIFIERS', `C')dnl
+define(`RELAY_MAILER_ARGS', `TCP $h {port}')dnl
+FEATURE(`msp', `[{ip}]')dnl
+"
     );
-    let mc = place.write("sendmail/sendmail.mc", &mc);
+    let mc = place.write("sendmail/submit.mc", &mc);
+    place.write("sendmail/submit.cf", &Sendmail::make(&mc));
+    let sendmail = installed("libexec/sendmail/sendmail");
+    let submit = format!(
+        "#!/bin/sh\nexec setpriv --reuid {SUBMITTER} --regid nogroup --clear-groups {sendmail} -C /run/zegel/sendmail/submit.cf \"$@\"\n"
+    );
+    write_program(place, "submit", &submit);
+    for name in ["submit.cf", "hosts", "nsswitch.conf", "service.switch"] {
+        let file = place.file(&format!("sendmail/{name}"));
+        std::fs::set_permissions(&file, Permissions::from_mode(0o644)).expect("open it to all");
+    }
+}
+
+/// Makes sendmail.cf and mailertable.
+fn configure(place: &Place, directory: &Path, mc: &str, elsewhere: &[(&str, SocketAddr)]) {
+    let mc = place.write("sendmail/sendmail.mc", mc);
     place.write("sendmail/sendmail.cf", &Sendmail::make(&mc));
     let line =
         |(domain, server): &(&str, SocketAddr)| format!("{domain}\tesmtp:[{}]\n", server.ip());

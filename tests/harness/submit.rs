@@ -99,7 +99,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     async fn message(&mut self, letter: &Letter) -> Reply {
         let mut commands = vec![format!("MAIL FROM:{}", letter.mail())];
-        commands.extend(letter.recipients().map(|recipient| format!("RCPT TO:<{recipient}>")));
+        commands.extend(letter.rcpts().map(|rcpt| format!("RCPT TO:{rcpt}")));
         commands.push("DATA".to_owned());
         for command in commands {
             let reply = self.command(&command).await;

@@ -79,10 +79,10 @@ fn tell_action(action: &Action, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "  change {name} (number {index} of its name) to: {value}")
         }
         Action::Add { name, value } => writeln!(out, "  add    {name}: {value}"),
-        Action::AddRecipient(address) => writeln!(out, "  add    the recipient {address}"),
+        Action::AddRecipient { address, .. } => writeln!(out, "  add    the recipient {address}"),
         Action::DeleteRecipient(address) => writeln!(out, "  remove the recipient {address}"),
-        Action::ReturnHeadersOnly(sender) => {
-            writeln!(out, "  report to {sender} without the content, should the relay refuse it")
+        Action::ChangeSender { address, .. } => {
+            writeln!(out, "  report to {address} without the content, should the relay refuse it")
         }
     }
 }

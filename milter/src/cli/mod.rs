@@ -5,6 +5,7 @@ mod doctor;
 mod explain;
 mod import_exchange;
 mod replay;
+mod report;
 mod run;
 
 use std::io::{self, Write};
@@ -33,6 +34,8 @@ enum Command {
     Replay(replay::Replay),
     /// Look at the mail server's settings, and say what is wrong and what mends it
     Doctor(doctor::Doctor),
+    /// Send on what the mail server itself reports about a message that was selected; the mail server calls this
+    Report(report::Report),
     /// Turn mail flow rules of Exchange into a configuration, on standard output
     ImportExchange(import_exchange::ImportExchange),
 }
@@ -60,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Explain(message) => succeeded(explain::explain(&message, &mut out)),
         Command::Replay(archive) => replay::replay(&archive, &mut out),
         Command::Doctor(asked) => doctor::doctor(&asked, &mut out),
+        Command::Report(report) => report::report(&report, &mut io::stdin().lock()),
         Command::ImportExchange(export) => {
             import_exchange::import(&export, &mut out, &mut io::stderr())
         }

@@ -4,7 +4,7 @@
 use zegel_core::address::{Address, AddressError};
 use zegel_core::envelope::{Notify, Recipient};
 use zegel_core::marker::Key;
-use zegel_core::route;
+use zegel_core::route::{self, RouteError};
 
 use super::reply::Reply;
 
@@ -48,7 +48,7 @@ pub(super) struct Rcpt {
 type Parameter<'a> = (&'a str, Option<&'a str>);
 
 impl Command {
-    /// Reads a line; what it is not, the reply says. With the key, recipients that the milter wrote as placeholders are
+    /// Reads a line; what it is not, the reply says. With the key, addresses that the milter wrote as placeholders are
     /// read as those that they stand for.
     pub(super) fn parse(line: &[u8], key: Option<&Key>) -> Result<Self, Reply<'static>> {
         let line = str::from_utf8(line).map_err(|_| Reply::NotUtf8)?;
@@ -58,7 +58,7 @@ impl Command {
             "LHLO" if is_name(argument) => Ok(Self::Lhlo),
             "LHLO" => Err(Reply::Syntax("LHLO hostname")),
             "HELO" | "EHLO" => Err(Reply::SayLhlo),
-            "MAIL" => mail(argument).map(Self::Mail),
+            "MAIL" => mail(argument, key).map(Self::Mail),
             "RCPT" => rcpt(argument, key).map(Self::Rcpt),
             "DATA" => alone(Self::Data, argument, "DATA"),
             "RSET" => alone(Self::Rset, argument, "RSET"),
@@ -81,7 +81,7 @@ fn is_name(argument: &str) -> bool {
     !argument.is_empty() && argument.bytes().all(|octet| octet.is_ascii_graphic())
 }
 
-fn mail(argument: &str) -> Result<Mail, Reply<'static>> {
+fn mail(argument: &str, key: Option<&Key>) -> Result<Mail, Reply<'static>> {
     let (path, parameters) =
         path(argument, "FROM:").ok_or(Reply::Syntax("MAIL FROM:<address> [parameters]"))?;
     let mut mail = Mail { sender: None, size: None, smtp_utf8: false, envelope_id: None };
@@ -103,7 +103,7 @@ fn mail(argument: &str) -> Result<Mail, Reply<'static>> {
         }
     }
     if !path.is_empty() {
-        mail.sender = Some(mailbox(path).map_err(Reply::BadSender)?);
+        mail.sender = Some(address(path, key, route::decode_sender)?.map_err(Reply::BadSender)?);
     }
     if path.is_ascii() || mail.smtp_utf8 { Ok(mail) } else { Err(Reply::NeedsSmtpUtf8) }
 }
@@ -124,7 +124,7 @@ fn rcpt(argument: &str, key: Option<&Key>) -> Result<Rcpt, Reply<'static>> {
         }
     }
     // `<postmaster>` without a domain among them: there is no mailbox here, and whose postmaster is meant it leaves open.
-    let address = recipient(path, key)?;
+    let address = self::address(path, key, route::decode)?.map_err(Reply::BadRecipient)?;
     Ok(Rcpt {
         recipient: Recipient { address, notify, original },
         needs_smtp_utf8: !path.is_ascii(),
@@ -149,20 +149,23 @@ fn path<'a>(argument: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
     (after.is_empty() || after.starts_with(' ')).then_some((path, after))
 }
 
-fn mailbox(path: &str) -> Result<Address, AddressError> {
-    last(path).parse()
-}
+/// What reads the address inside a placeholder.
+type Decode = fn(&Key, &str) -> Result<Option<String>, RouteError>;
 
 /// An address, or that inside a placeholder. This comes before anything else is asked of it: a placeholder's local part is
 /// longer than any other may be.
-fn recipient(path: &str, key: Option<&Key>) -> Result<Address, Reply<'static>> {
+fn address(
+    path: &str,
+    key: Option<&Key>,
+    decode: Decode,
+) -> Result<Result<Address, AddressError>, Reply<'static>> {
     let path = last(path);
     let inside = match key {
-        Some(key) => route::decode(key, path).map_err(|_| Reply::ForeignPlaceholder)?,
+        Some(key) => decode(key, path).map_err(|_| Reply::ForeignPlaceholder)?,
         None if route::is_placeholder(path) => return Err(Reply::PlaceholderWithoutKey),
         None => None,
     };
-    inside.as_deref().unwrap_or(path).parse().map_err(Reply::BadRecipient)
+    Ok(inside.as_deref().unwrap_or(path).parse())
 }
 
 /// The address of a path. A source route before it is accepted and ignored (RFC 5321, appendix C).
@@ -432,6 +435,9 @@ mod tests {
     fn check_placeholder(line: &str, key: Option<&Key>, expected: Result<&str, &str>) {
         let found = Command::parse(line.as_bytes(), key);
         match (&found, expected) {
+            (Ok(Command::Mail(mail)), Ok(address)) => {
+                assert_eq!(mail.sender.as_ref().map(ToString::to_string).as_deref(), Some(address));
+            }
             (Ok(Command::Rcpt(rcpt)), Ok(address)) => assert_eq!(
                 (rcpt.recipient.address.to_string().as_str(), &rcpt.recipient.original),
                 (address, &None),
@@ -449,8 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholder_stands_for_its_recipient_with_the_key_it_was_made_with_and_for_nobody_otherwise()
-    {
+    fn placeholder_stands_for_its_address_with_the_key_it_was_made_with_and_for_nobody_otherwise() {
         let [key, other] = [1, 2].map(|octet| Key::new(&[octet; 32]).unwrap());
         for address in
             ["els@b.example", "\"els smit\"@b.example", &format!("{}@b.example", "x".repeat(64))]
@@ -463,8 +468,16 @@ mod tests {
                 Some(&key),
                 Ok(address),
             );
-            check_placeholder(&line, Some(&other), Err("same marker-key-file"));
-            check_placeholder(&line, None, Err("set marker-key-file"));
+            let sender = route::encode_sender(&key, address).unwrap();
+            let from = format!("MAIL FROM:<{sender}>");
+            check_placeholder(&from, Some(&key), Ok(address));
+            for line in [line, from] {
+                check_placeholder(&line, Some(&other), Err("same marker-key-file"));
+                check_placeholder(&line, None, Err("set marker-key-file"));
+            }
+            for line in [format!("MAIL FROM:<{placeholder}>"), format!("RCPT TO:<{sender}>")] {
+                check_placeholder(&line, Some(&key), Err("same marker-key-file"));
+            }
         }
         check_placeholder(
             "RCPT TO:<els=40b.example@zegel.invalid>",

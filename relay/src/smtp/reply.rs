@@ -42,9 +42,9 @@ pub(super) enum Reply<'a> {
 
     BadSender(AddressError),
     BadRecipient(AddressError),
-    /// A recipient in the milter's form that was not made with the key at hand.
+    /// An address in the milter's form that was not made with the key at hand.
     ForeignPlaceholder,
-    /// A recipient in the milter's form, and no key at hand.
+    /// An address in the milter's form, and no key at hand.
     PlaceholderWithoutKey,
     NeedsSmtpUtf8,
     TooManyRecipients(&'a Terms),
@@ -121,13 +121,13 @@ impl Reply<'_> {
             Self::ForeignPlaceholder => (
                 "550",
                 "5.1.3",
-                "recipient: not made here; give relay.toml and milter.toml the same marker-key-file, and restart both"
+                "address: not made here; give relay.toml and milter.toml the same marker-key-file, and restart both"
                     .into(),
             ),
             Self::PlaceholderWithoutKey => (
                 "550",
                 "5.1.3",
-                "recipient: cannot be read without a key; set marker-key-file in relay.toml to the milter's, and restart"
+                "address: cannot be read without a key; set marker-key-file in relay.toml to the milter's, and restart"
                     .into(),
             ),
             Self::NeedsSmtpUtf8 => {

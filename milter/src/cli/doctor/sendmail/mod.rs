@@ -122,6 +122,7 @@ impl Sendmail {
         }
         let (on_the_way, relay) = self.route();
         findings.extend(on_the_way);
+        findings.extend(self.reports());
         (findings, relay)
     }
 

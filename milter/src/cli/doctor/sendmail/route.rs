@@ -1,7 +1,7 @@
 //! The way to the relay: the pseudo-domain has a mailer, the mailer leads to the relay, and takes a message's recipients
 //! together.
 
-use zegel_core::route::DOMAIN;
+use zegel_core::route::{DOMAIN, REPORTS};
 
 use super::cf::Definition;
 use super::{Built, Sendmail, mc};
@@ -12,27 +12,26 @@ pub(super) const MAILER: &str = "MAILER_DEFINITIONS\n\
     Mzegel, P=[IPC], F=mDFMuXz8, S=EnvFromSMTP/HdrFromSMTP, R=MasqSMTP, E=\\r\\n, L=990,\n\
     \tr=2000, T=DNS/RFC822/SMTP, A=FILE /run/zegel/relay.sock";
 
+/// Likewise.
+pub(super) const REPORT_MAILER: &str = "MAILER_DEFINITIONS\n\
+    Mzegelreport, P=/usr/bin/zegel-milter, F=lnsuDFM8, S=EnvFromSMTP/HdrFromSMTP, R=MasqSMTP, \
+    U=zegel-milter:zegel-milter,\n\tT=DNS/RFC822/X-Unix, A=zegel-milter report -- $u";
+
 /// Recipients that a message may have where Sendmail has no limit: as Postfix by default.
 const RECIPIENTS: u32 = 1000;
 
 impl Sendmail {
     pub(super) fn route(&self) -> (Vec<Finding>, Option<String>) {
         let mut findings = self.table();
-        let entry = |line: &&str| line.split_whitespace().next() == Some(DOMAIN);
-        let Some(entry) = self.mailertable.lines().find(entry) else {
+        let Some(name) = self.mailer_of(DOMAIN) else {
             findings.push(Finding::wrong(
                 format!(
                     "mailertable has no way for {DOMAIN}: selected mail comes back to its sender"
                 ),
-                Mend::line(
-                    format!("{0} (then: makemap {1} {0} < {0})", self.file, self.kind),
-                    format!("{DOMAIN}\tzegel:relay"),
-                ),
+                self.entry(format!("{DOMAIN}\tzegel:relay")),
             ));
             return (findings, None);
         };
-        let to = entry.split_whitespace().nth(1).unwrap_or_default();
-        let name = to.split(':').next().unwrap_or_default();
         let Some(mailer) = self.cf.definitions('M').find(|mailer| mailer.name == name) else {
             findings.push(Finding::wrong(
                 format!(
@@ -49,6 +48,35 @@ impl Sendmail {
             .and_then(|command| command.strip_prefix("FILE "))
             .map(|path| format!("unix:{}", path.trim()));
         (findings, relay)
+    }
+
+    /// Sendmail's own reports come by the milter's program.
+    pub(super) fn reports(&self) -> Option<Finding> {
+        let what = "Sendmail's own reports about selected mail do not reach its sender";
+        let Some(name) = self.mailer_of(REPORTS) else {
+            return Some(Finding::wrong(
+                format!("mailertable has no way for {REPORTS}: {what}"),
+                self.entry(format!("{REPORTS}\tzegelreport:report")),
+            ));
+        };
+        let is_there = self.cf.definitions('M').any(|mailer| mailer.name == name);
+        (!is_there).then(|| {
+            Finding::wrong(
+                format!("sendmail.cf does not have the mailer {name:?}: {what}"),
+                mc(REPORT_MAILER),
+            )
+        })
+    }
+
+    /// The mailer that the mailertable sends a domain to.
+    fn mailer_of(&self, domain: &str) -> Option<&str> {
+        let entry = |line: &&str| line.split_whitespace().next() == Some(domain);
+        let to = self.mailertable.lines().find(entry)?.split_whitespace().nth(1)?;
+        to.split(':').next()
+    }
+
+    fn entry(&self, line: String) -> Mend {
+        Mend::line(format!("{0} (then: makemap {1} {0} < {0})", self.file, self.kind), line)
     }
 
     /// Sendmail reads the database, and not the text that an administrator reads.

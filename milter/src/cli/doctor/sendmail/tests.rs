@@ -4,15 +4,17 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use super::milter::{socket_line, unsafe_directory};
-use super::route::MAILER;
+use super::route::{MAILER, REPORT_MAILER};
 use super::*;
 
 const CF: &str = "Kmailertable hash -o /etc/mail/mailertable.db\nO InputMailFilters=zegel,opendkim\n\
     O DaemonPortOptions=Name=MTA, Port=25\nO DaemonPortOptions=Name=MSA, Port=587, M=Ea\n\
     Xzegel, S=local:/run/zegel-milter/milter.sock, F=T, T=S:30s;R:30s;E:2m\nXopendkim, S=local:/run/o.sock, F=T\n\
-    Mzegel,\t\tP=[IPC], F=mDFMuXz8,\n\t\tr=2000, T=DNS/RFC822/SMTP,\n\t\tA=FILE /run/zegel/relay.sock\n";
+    Mzegel,\t\tP=[IPC], F=mDFMuXz8,\n\t\tr=2000, T=DNS/RFC822/SMTP,\n\t\tA=FILE /run/zegel/relay.sock\n\
+    Mzegelreport, P=/usr/bin/zegel-milter, A=zegel-milter report -- $u\n";
 
-const TABLE: &str = "# comment\nzegel.invalid\tzegel:relay\n";
+const TABLE: &str =
+    "# comment\nzegel.invalid\tzegel:relay\nreport.zegel.invalid\tzegelreport:report\n";
 
 fn config() -> Config {
     Config::parse("socket = \"unix:/run/zegel-milter/milter.sock\"").unwrap()
@@ -67,9 +69,11 @@ fn a_sound_sendmail_is_found_sound_and_what_is_changed_is_found() {
     check("milter.sock, F=T", "milter.sock, F=R", "refused for good");
     check("milter.sock, F=T", "milter.sock, F=4", "421");
     check("milter.sock, F=T", "milter.sock", "in the clear");
-    check("zegel.invalid", "zegel.example", "zegel.invalid\\tzegel:relay");
+    check("\nzegel.invalid", "\nzegel.example", "zegel.invalid\\tzegel:relay");
+    check("report.zegel.", "report.other.", "report.zegel.invalid\\tzegelreport:report");
+    check("Mzegelreport", "Mother", "Mzegelreport");
     check("Kmailertable", "#", "FEATURE(`mailertable')dnl");
-    check("Mzegel", "Mother", "MAILER_DEFINITIONS");
+    check("Mzegel,", "Mother,", "MAILER_DEFINITIONS");
 }
 
 #[test]
@@ -186,6 +190,8 @@ fn what_the_doctor_writes_is_what_is_shipped() {
     let shipped = include_str!("../../../../../packaging/sendmail/zegel.mc");
     assert!(shipped.contains(&socket_line(&config())));
     let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let mailer = MAILER.split_once('\n').unwrap().1;
-    assert!(squeezed(shipped).contains(&squeezed(mailer)), "{mailer}");
+    for mailer in [MAILER, REPORT_MAILER] {
+        let mailer = mailer.split_once('\n').unwrap().1;
+        assert!(squeezed(shipped).contains(&squeezed(mailer)), "{mailer}");
+    }
 }
