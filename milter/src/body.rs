@@ -1,6 +1,7 @@
 //! A message's body on its way in: counted, and taken apart where a rule looks into attachments. No more of it is kept than
 //! the part at hand, small ones in memory and larger ones in a file without a name.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, BufWriter, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -54,7 +55,7 @@ struct Parts {
 #[derive(Default)]
 struct Spooled {
     open: Option<BufWriter<SpooledTempFile>>,
-    ended: Vec<(usize, SpooledTempFile)>,
+    ended: VecDeque<(usize, SpooledTempFile)>,
     parts: usize,
     decoded: u64,
     /// Why the parts cannot all be looked at.
@@ -154,7 +155,7 @@ impl Parts {
             self.spooled.ended.clear();
             self.spooled.cannot_read("the documents take too long to read");
         }
-        Ok(self.spooled.ended.pop())
+        Ok(self.spooled.ended.pop_front())
     }
 
     fn note(&mut self, number: usize, findings: Findings, took: Duration) {
@@ -176,7 +177,7 @@ impl Spooled {
             }
             Event::Data(octets) => self.write(octets),
             Event::End => match self.open.take().map(BufWriter::into_inner) {
-                Some(Ok(spool)) => self.ended.push((self.parts, spool)),
+                Some(Ok(spool)) => self.ended.push_back((self.parts, spool)),
                 Some(Err(error)) => self.failed = Some(error.into_error()),
                 None => (),
             },
@@ -285,6 +286,20 @@ mod tests {
             "x\n",
             0,
             &["a part is encrypted"],
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_in_the_order_of_the_parts_however_many_end_at_once() {
+        check(
+            "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n",
+            "--b\n\nPK\u{3}\u{4}\n--b\n\n{\\rtf1\n--b\n\n%PDF-1.7\n--b--\n",
+            0,
+            &[
+                "part 1: an archive is damaged",
+                "part 2: an RTF document is damaged",
+                "part 3: a PDF is damaged",
+            ],
         );
     }
 

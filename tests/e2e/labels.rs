@@ -13,7 +13,7 @@ use zegel_tests::python;
 use zegel_tests::wait::until;
 
 use crate::TEXT;
-use crate::ways::Way::{Ordinary, Secure};
+use crate::ways::Way::{self, Ordinary, Secure};
 use crate::ways::{World, letter};
 
 const GUID: &str = "e9c5f5a2-6b1d-4f0e-9f5a-2f6d1c3b4a5e";
@@ -83,8 +83,33 @@ async fn a_label_selects_whichever_program_wrote_it_and_without_it_the_same_docu
     assert!(!world.lab.milter.log().contains("because"), "{}", world.lab.milter.log());
 }
 
+/// The name of the label in `write.py`, and another of the same tenant's.
+const NAMES: [(&str, Way); 2] = [("VERTROUWELIJK", Secure), ("Vertrouwelijk 2", Ordinary)];
+
+#[tokio::test]
+async fn a_label_selects_by_its_name_and_a_list_that_has_no_names_goes_the_way_of_the_unreadable() {
+    let place = Place::new();
+    let labelled = documents(&place).join("labelled");
+    let document = |name: &str| fs::read(labelled.join(name)).expect("read a document");
+    let custom = document("docx.python-docx");
+    let list = document("docx-label-list.python-docx");
+    for (name, want) in NAMES {
+        let rule = format!(
+            "[[rule]]\nname = \"by name\"\nwhen.label = {{ name = \"{name}\", site = \"{SITE}\" }}\naction = \"secure\"\n"
+        );
+        let mut world = World::with(&rule).await;
+        world.check(&with_attachment("custom", &custom), want).await;
+        world.check(&with_attachment("list", &list), Secure).await;
+        until("the reason", || {
+            let why = format!("label {GUID} does not say its name");
+            world.lab.milter.log().contains(&why).then_some(())
+        })
+        .await;
+    }
+}
+
 /// Every document that cannot be read goes this way, and no other mail waits for it.
-async fn check_hostile(unreadable: &str, want: crate::ways::Way) -> World {
+async fn check_hostile(unreadable: &str, want: Way) -> World {
     let place = Place::new();
     let documents = documents(&place);
     let mut world = World::with(&rules(unreadable)).await;

@@ -14,6 +14,7 @@ struct Attributes {
     enabled: Vec<bool>,
     sites: Vec<Guid>,
     parents: Vec<Guid>,
+    names: Vec<String>,
 }
 
 const PREFIX: &str = "msip_label_";
@@ -57,12 +58,17 @@ impl Attributes {
             "enabled" => self.enabled.push(!squeezed(value).eq_ignore_ascii_case("false")),
             "siteid" => self.sites.extend(value.parse::<Guid>()),
             "parent" => self.parents.extend(value.parse::<Guid>()),
+            "name" => {
+                let name = Some(value.trim().to_owned()).filter(|name| !name.is_empty());
+                self.names.extend(name);
+            }
             _ => (),
         }
     }
 
     fn into_label(self, id: Guid) -> Option<Label> {
         let removed = !self.enabled.is_empty() && !self.enabled.contains(&true);
-        (!removed).then_some(Label { id, sites: self.sites, parents: self.parents })
+        let Self { sites, parents, names, .. } = self;
+        (!removed).then_some(Label { id, sites, parents, names })
     }
 }

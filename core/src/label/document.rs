@@ -1,4 +1,4 @@
-//! Sensitivity labels and document properties inside attachments: Office files of every age, PDF, ODF, messages, archives.
+//! Sensitivity labels and document properties inside attachments: Office files of every age, RTF, PDF, ODF, messages, archives.
 //!
 //! What a file is is told by its content, never by its name or declared type. Whatever stands inside it is looked at too,
 //! down to a depth. What cannot be read is said, never passed over: the caller decides what unknown means.
@@ -18,6 +18,7 @@ mod msg;
 mod package;
 mod pdf;
 mod properties;
+mod rtf;
 mod scan;
 mod sniff;
 

@@ -1,5 +1,6 @@
-//! Microsoft sensitivity labels. A label is known by its GUID and the tenant that gave it: its name is not a key, since one
-//! tenant's "General" carries the same GUID as another generator's "Internal", and names may be anything.
+//! Microsoft sensitivity labels. A label is known by its GUID and the tenant that gave it: its name is no sound key, since one
+//! tenant's "General" carries the same GUID as another generator's "Internal", and names may be anything. It is kept for
+//! rules that have nothing better.
 
 mod attributes;
 pub mod document;
@@ -25,13 +26,15 @@ pub struct Guid(String);
 pub struct GuidError;
 
 /// A label that a message carries and that is not marked as removed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Label {
     pub id: Guid,
     /// The tenants that gave it: one in sound mail; none when the attribute is missing or unreadable.
     pub sites: Vec<Guid>,
     /// The labels above it, where it says so.
     pub parents: Vec<Guid>,
+    /// What it is called: once in sound mail; not at all in a label list (`LabelInfo.xml`) and in an encrypted PDF.
+    pub names: Vec<String>,
 }
 
 /// What a rule asks of a label.
@@ -49,6 +52,18 @@ const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
 impl Guid {
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Shows no names: they are content.
+impl fmt::Debug for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Label")
+            .field("id", &self.id)
+            .field("sites", &self.sites)
+            .field("parents", &self.parents)
+            .field("names", &self.names.len())
+            .finish()
     }
 }
 
@@ -136,7 +151,12 @@ mod tests {
     #[test]
     fn a_wanted_label_is_met_by_itself_by_what_stands_below_it_and_only_from_its_own_tenant() {
         let guid = |text: &str| text.parse::<Guid>().unwrap();
-        let label = Label { id: guid(CHILD), sites: vec![guid(SITE)], parents: vec![guid(PARENT)] };
+        let label = Label {
+            id: guid(CHILD),
+            sites: vec![guid(SITE)],
+            parents: vec![guid(PARENT)],
+            names: Vec::new(),
+        };
         let wanted = |id: &str, site: Option<&str>| Wanted { guid: guid(id), site: site.map(guid) };
         assert!(wanted(CHILD, None).is_met_by(&label));
         assert!(wanted(PARENT, Some(SITE)).is_met_by(&label));

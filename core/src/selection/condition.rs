@@ -5,15 +5,15 @@ use std::fmt;
 
 use serde::Deserialize;
 
+use super::Asked;
 use super::content::Needs;
 use super::field::{self, Marking};
+use super::label::{self, Labelled};
 use super::one_or_many::one_or_many;
 use super::origin::{self, Login, Sender, Submitter};
 use super::recipients::{self, Among};
 use super::size::{self, Bound};
 use super::subject::{self, Trigger};
-use super::{Asked, Message};
-use crate::label::{self, labels};
 
 /// The conditions of a rule, or its exceptions, as they stand in the configuration. A key holds when any of its values does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -36,7 +36,7 @@ struct Written {
     #[serde(deserialize_with = "one_or_many")]
     size: Vec<Bound>,
     #[serde(deserialize_with = "one_or_many")]
-    label: Vec<label::Wanted>,
+    label: Vec<Labelled>,
     #[serde(deserialize_with = "one_or_many")]
     property: Vec<Marking>,
 }
@@ -66,7 +66,7 @@ pub enum Condition {
     /// The message is over or under any of these.
     Size(Vec<Bound>),
     /// The message, or a document in it, carries any of these sensitivity labels.
-    Label(Vec<label::Wanted>),
+    Label(Vec<Labelled>),
     /// A document in the message has any of these properties.
     Property(Vec<Marking>),
 }
@@ -107,6 +107,14 @@ impl Conditions {
     pub fn asks_for_external(&self) -> bool {
         self.0.iter().any(|condition| match condition {
             Condition::Recipients(among) => among.contains(&Among::AnyExternal),
+            _ => false,
+        })
+    }
+
+    /// Whether it asks for a label by its name, which is weak.
+    pub fn asks_for_label_names(&self) -> bool {
+        self.0.iter().any(|condition| match condition {
+            Condition::Label(wanted) => wanted.iter().any(Labelled::is_by_name),
             _ => false,
         })
     }
@@ -174,7 +182,7 @@ impl Condition {
             Self::Recipients(among) => recipients::look(among, message, policy),
             Self::Header(markings) => field::header(markings, message),
             Self::Size(bounds) => size::look(bounds, message),
-            Self::Label(wanted) => label(wanted, message),
+            Self::Label(wanted) => label::look(wanted, message),
             Self::Property(markings) => field::property(markings, message),
         };
         Seen::new(self.key(), said)
@@ -191,29 +199,6 @@ impl Condition {
             | Self::Client(_)
             | Self::Recipients(_)
             | Self::Header(_) => Needs::default(),
-        }
-    }
-}
-
-/// In the header section and in every document. One that is found settles it; else what could not be read leaves it open.
-fn label(wanted: &[label::Wanted], message: &Message<'_>) -> (Verdict, String) {
-    let mut carried = labels(message.head);
-    let attachments = message.content.attachments.as_ref();
-    carried.extend(attachments.into_iter().flat_map(|found| found.labels.iter().cloned()));
-    if let Some(found) =
-        wanted.iter().find(|wanted| carried.iter().any(|label| wanted.is_met_by(label)))
-    {
-        return (Verdict::Yes, format!("the message carries label {}", found.guid));
-    }
-    let Some(attachments) = attachments else {
-        return (Verdict::Unknown, "the attachments were not looked at".to_owned());
-    };
-    match attachments.unreadable() {
-        Some(why) => (Verdict::Unreadable, why),
-        None if carried.is_empty() => (Verdict::No, "the message carries no label".to_owned()),
-        None => {
-            let others = list(carried.iter().map(|label| &label.id));
-            (Verdict::No, format!("the message carries other labels: {others}"))
         }
     }
 }

@@ -8,6 +8,7 @@
 mod condition;
 mod content;
 mod field;
+mod label;
 mod one_or_many;
 mod origin;
 mod pattern;
@@ -20,6 +21,7 @@ mod words;
 pub use condition::{Condition, Conditions, Seen, Verdict};
 pub use content::{Attachments, Content, Needs};
 pub use field::Marking;
+pub use label::{Labelled, Named};
 pub use origin::{Client, Login, Network, Origin, OriginError, Sender, Submitter};
 pub use pattern::{Expression, ExpressionError, Pattern};
 pub use recipients::Among;

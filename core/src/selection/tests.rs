@@ -303,3 +303,4 @@ fn headers_that_would_not_do_what_they_say_are_refused() {
 }
 
 mod conditions;
+mod names;

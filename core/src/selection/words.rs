@@ -30,6 +30,13 @@ impl Words {
         &self.written
     }
 
+    /// Whether a text is these words and nothing else. White space does not count: where a mail server broke the line, there
+    /// is some inside a word.
+    pub(super) fn is_whole(&self, text: &Folded) -> bool {
+        let solid = |text: &str| text.replace(' ', "");
+        solid(&text.0) == solid(&self.folded)
+    }
+
     pub fn is_in(&self, text: &Folded) -> bool {
         // Not `match_indices`: it goes on behind a match, and would step over one that overlaps a refused one.
         text.0.char_indices().any(|(at, _)| {

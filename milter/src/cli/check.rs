@@ -10,6 +10,9 @@ use super::Failure;
 use crate::config::Config;
 use crate::route::Route;
 
+/// What a rule hears that asks for a label by its name.
+const NAME_ADVICE: &str = "advice: a label's name is weak, for it is translated and changed, and anybody can write it; write its guid";
+
 pub(super) fn check(path: &Path, out: &mut dyn Write) -> Result<(), Failure> {
     let config = Config::read(path)?;
     writeln!(out, "{} is sound. In force:", path.display())?;
@@ -61,6 +64,9 @@ pub(super) fn check(path: &Path, out: &mut dyn Write) -> Result<(), Failure> {
             except.unwrap_or_default(),
             rule.action
         )?;
+        if rule.when.asks_for_label_names() || rule.except.asks_for_label_names() {
+            writeln!(out, "           {NAME_ADVICE}")?;
+        }
         if let Action::Secure(directives) = &rule.action {
             directives.iter().try_for_each(|directive| {
                 writeln!(out, "           {}: {}", directive.name, directive.value)
@@ -96,4 +102,29 @@ fn tell_policy(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "  marker-key-file  {key}")?;
     writeln!(out, "  bodies           {bodies}")?;
     writeln!(out, "  tests            {}, all of which hold", config.tests.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a rule with this condition is advised against.
+    #[track_caller]
+    fn check_advice(condition: &str, want: bool) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let rule = format!("[[rule]]\nname = \"r\"\naction = \"secure\"\n{condition}\n");
+        std::fs::write(file.path(), rule).unwrap();
+        let mut out = Vec::new();
+        check(file.path(), &mut out).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out.contains(NAME_ADVICE), want, "{out}");
+    }
+
+    #[test]
+    fn a_rule_that_goes_by_a_label_s_name_is_advised_against() {
+        check_advice("when.label = { name = \"Geheim\" }", true);
+        check_advice("when = {}\nexcept.label = { name = \"Intern\" }", true);
+        check_advice("when.label = { guid = \"4f1c9b02-7d3e-4a58-9c61-2b8d50e7f3a4\" }", false);
+        check_advice("when.subject = \"secure\"", false);
+    }
 }

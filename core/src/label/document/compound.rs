@@ -166,7 +166,7 @@ fn has_file_pass(workbook: &[u8]) -> bool {
 
 /// The file in a native OLE stream ([MS-OLEDS], section 2.3.6): a length, a kind, three names and lengths, the file. Others
 /// are the file as it is.
-fn native(stream: &[u8]) -> &[u8] {
+pub(super) fn native(stream: &[u8]) -> &[u8] {
     fn file(stream: &[u8]) -> Option<&[u8]> {
         let skip_text =
             |rest: &'_ [u8]| rest.iter().position(|octet| *octet == 0).map(|end| end + 1);

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | Office package, Flat OPC | `<property fmtid pid name><vt:…>value`, `<label id siteId enabled removed>` |
 //! | Office 2003 XML, HTML saved by Office | children of `CustomDocumentProperties`, in HTML inside a comment |
+//! | HTML by other programs | `<meta name content>` |
 //! | ODF, flat or not | `<user-defined name>value` |
 //! | XMP | elements and attributes `MSIP_Label_…`, elements with the prefix `pdfx` |
 
@@ -183,6 +184,10 @@ impl Walk<'_> {
                 self.marks.listed.extend(Listed::read(element).filter(|_| room));
                 None
             }
+            _ if name.eq_ignore_ascii_case("meta") => {
+                self.meta(element);
+                None
+            }
             "binaryData" => Some(Holds::File),
             _ if Gathered::is_key(name) || element.name().as_ref().starts_with("pdfx:") => {
                 Some(Holds::Property(name.to_owned()))
@@ -192,6 +197,19 @@ impl Walk<'_> {
         self.open = holds.map(|holds| Open { depth: self.depth, text: String::new(), holds });
         if name == "Description" {
             self.described(element);
+        }
+    }
+
+    /// HTML has no case.
+    fn meta(&mut self, element: &BytesStart<'_>) {
+        let said = |wanted: &str| {
+            element.html_attributes().with_checks(false).flatten().find_map(|attribute| {
+                let value = attribute.normalized_value(XmlVersion::Explicit1_0).ok()?;
+                attribute.key.as_ref().eq_ignore_ascii_case(wanted).then(|| value.into_owned())
+            })
+        };
+        if let (Some(name), Some(value)) = (said("name"), said("content")) {
+            self.marks.property(name, value);
         }
     }
 

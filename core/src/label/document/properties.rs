@@ -124,19 +124,23 @@ impl<'a> Section<'a> {
         if self.codepage == UTF_16 {
             return utf_16(octets);
         }
-        let label = match self.codepage {
-            65001 => "utf-8".to_owned(),
-            874 => "windows-874".to_owned(),
-            932 => "shift_jis".to_owned(),
-            936 => "gbk".to_owned(),
-            949 => "euc-kr".to_owned(),
-            950 => "big5".to_owned(),
-            10000 => "macintosh".to_owned(),
-            other => format!("windows-{other}"),
-        };
-        let encoding = Encoding::for_label(label.as_bytes()).unwrap_or(encoding_rs::WINDOWS_1252);
-        until_nul(&encoding.decode_without_bom_handling(octets).0)
+        until_nul(&encoding(self.codepage).decode_without_bom_handling(octets).0)
     }
+}
+
+/// The encoding of a code page; Western where there is no such.
+pub(super) fn encoding(codepage: u16) -> &'static Encoding {
+    let label = match codepage {
+        65001 => "utf-8".to_owned(),
+        874 => "windows-874".to_owned(),
+        932 => "shift_jis".to_owned(),
+        936 => "gbk".to_owned(),
+        949 => "euc-kr".to_owned(),
+        950 => "big5".to_owned(),
+        10000 => "macintosh".to_owned(),
+        other => format!("windows-{other}"),
+    };
+    Encoding::for_label(label.as_bytes()).unwrap_or(encoding_rs::WINDOWS_1252)
 }
 
 pub(super) fn utf_16(octets: &[u8]) -> String {

@@ -5,7 +5,7 @@ use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use super::markup::Marks;
 use super::sniff::{self, HEAD, Kind, Within};
 use super::{Findings, Limit, Limits, Unreadable};
-use super::{compound, mail, markup, package, pdf};
+use super::{compound, mail, markup, package, pdf, rtf};
 use crate::label::Label;
 use crate::label::attributes::Gathered;
 
@@ -71,6 +71,10 @@ impl<'l> Scan<'l> {
             Kind::Markup => {
                 let octets = self.hold(content)?;
                 self.holding(octets.len(), |scan| markup::look(scan, &octets))
+            }
+            Kind::Rtf => {
+                let octets = self.hold(content)?;
+                self.holding(octets.len(), |scan| rtf::look(scan, &octets))
             }
             Kind::Mail => {
                 let octets = self.hold(content)?;
@@ -235,15 +239,17 @@ impl<'l> Scan<'l> {
                     marks.listed.iter().any(|listed| listed.site.as_ref() == Some(site))
                 })
         };
-        let from_properties: Vec<Label> =
-            found.into_labels().into_iter().filter(|label| !stale(label)).collect();
-        for listed in marks.listed {
+        let from_properties = found.into_labels();
+        for listed in &marks.listed {
             if listed.counts {
-                let sites = listed.site.into_iter().collect();
-                self.label(Label { id: listed.id, sites, parents: Vec::new() });
+                // Its name stands in the properties alone, and is as old as they are.
+                let beside = from_properties.iter().find(|label| label.id == listed.id);
+                let names = beside.map(|label| label.names.clone()).unwrap_or_default();
+                let sites = listed.site.clone().into_iter().collect();
+                self.label(Label { id: listed.id.clone(), sites, parents: Vec::new(), names });
             }
         }
-        for label in from_properties {
+        for label in from_properties.into_iter().filter(|label| !stale(label)) {
             self.label(label);
         }
         for property in marks.properties {

@@ -8,6 +8,7 @@ pub(super) enum Kind {
     /// Compound file: Office before 2007, encrypted Office, Outlook messages.
     Compound,
     Pdf,
+    Rtf,
     /// XML or HTML.
     Markup,
     /// A message (RFC 5322).
@@ -41,7 +42,9 @@ const CMS_START: usize = 24;
 /// id-envelopedData: 1.2.840.113549.1.7.3.
 const ENVELOPED: &[u8] = b"\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x03";
 
-const MAGIC: [(&[u8], Kind); 17] = [
+const MAGIC: [(&[u8], Kind); 18] = [
+    // Word asks for no more.
+    (b"{\\rt", Kind::Rtf),
     (b"PK\x03\x04", Kind::Package),
     (b"PK\x05\x06", Kind::Package),
     (b"PK\x07\x08", Kind::Package),
@@ -158,6 +161,7 @@ mod tests {
     fn a_file_is_what_its_first_octets_say() {
         check(b"PK\x03\x04....", Kind::Package);
         check(b"junk\n%PDF-1.7", Kind::Pdf);
+        check(b"{\\rtf1", Kind::Rtf);
         check(b"\xFF\xFE<\0?\0x\0m\0l\0", Kind::Markup);
         check(b"\r\n  <html>", Kind::Markup);
         check(b"Received: by x\r\n\tfor y\r\nFrom: a@b.example\r\n", Kind::Mail);

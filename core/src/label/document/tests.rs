@@ -4,6 +4,7 @@ use super::*;
 
 mod forms;
 mod hostile;
+mod rtf;
 mod samples;
 
 use samples::{A, B, SITE};
@@ -141,6 +142,69 @@ fn the_label_list_decides_for_its_tenant_and_for_no_other() {
         &[],
     );
     check(&samples::docx(Some(&custom), Some(&list(B, B, r#"removed="1""#))), &[&at_site(A)], &[]);
+}
+
+/// The names of a document's labels.
+#[track_caller]
+fn check_names(octets: &[u8], want: &[&str]) {
+    let names: Vec<String> =
+        found(octets).labels.into_iter().flat_map(|label| label.names).collect();
+    assert_eq!(names, want);
+}
+
+#[test]
+fn the_meta_elements_of_html_are_properties() {
+    let meta = |name: &str, value: &str| format!("<meta name=\"{name}\" content=\"{value}\"/>");
+    let labelled = meta(&format!("MSIP_Label_{A}_Enabled"), "true")
+        + &meta(&format!("MSIP_Label_{A}_SiteId"), SITE)
+        + &meta("Afdeling", "Zorg");
+    let html = |head: &str| {
+        format!(
+            "<!DOCTYPE html>\n<html><head><meta charset=utf-8>{head}</head><body><p>a<br>b</body></html>"
+        )
+    };
+    for head in
+        [labelled.clone(), labelled.replace("/>", ">"), labelled.replace("meta name", "META NAME")]
+    {
+        check(html(&head).as_bytes(), &[&at_site(A)], &[]);
+    }
+    let findings = found(html(&labelled).as_bytes());
+    assert!(findings.properties.contains(&("Afdeling".to_owned(), "Zorg".to_owned())));
+}
+
+#[test]
+fn every_form_of_properties_gives_the_name() {
+    let called =
+        [samples::enabled(A, "true"), (format!("MSIP_Label_{A}_Name"), "Géheim 2".to_owned())];
+    let set = |unicode| {
+        let set = samples::property_set(&called, unicode);
+        samples::compound(&[("/\u{5}DocumentSummaryInformation", &set)])
+    };
+    for octets in [
+        forms::odf(&forms::odf_meta(&called)),
+        forms::flat_odf(&called),
+        forms::office_2003(&called),
+        forms::html(&called),
+        set(true),
+    ] {
+        check_names(&octets, &["Géheim 2"]);
+    }
+    let info = format!("<</MSIP_Label_{A}_Enabled (true) /MSIP_Label_{A}_Name (Geheim)>>");
+    let pdf = samples::Pdf::new().object(1, "<</Type/Catalog>>").object(2, &info);
+    check_names(&pdf.save("/Root 1 0 R /Info 2 0 R").octets, &["Geheim"]);
+    let value = format!("MSIP_Label_{A}_Enabled=true;MSIP_Label_{A}_Name=Geheim;");
+    check_names(format!("msip_labels: {value}\r\nSubject: x\r\n\r\n").as_bytes(), &["Geheim"]);
+    check_names(&samples::msg(Some(&value), None, &[]), &["Geheim"]);
+}
+
+#[test]
+fn a_label_list_has_no_name_but_that_of_its_label_in_the_properties_beside_it() {
+    let list = |id| samples::label_list(id, SITE, r#"enabled="1" removed="0""#);
+    let custom = samples::custom_label(A);
+    check_names(&samples::docx(Some(&custom), None), &["Vertrouwelijk & intern"]);
+    check_names(&samples::docx(None, Some(&list(A))), &[]);
+    check_names(&samples::docx(Some(&custom), Some(&list(A))), &["Vertrouwelijk & intern"]);
+    check_names(&samples::docx(Some(&custom), Some(&list(B))), &[]);
 }
 
 #[test]

@@ -179,7 +179,7 @@ fn with(attachments: Attachments) -> Case<'static> {
 }
 
 fn label() -> Label {
-    Label { id: GUID.parse().unwrap(), sites: Vec::new(), parents: Vec::new() }
+    Label { id: GUID.parse().unwrap(), sites: Vec::new(), parents: Vec::new(), names: Vec::new() }
 }
 
 #[test]
