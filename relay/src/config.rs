@@ -47,6 +47,8 @@ pub struct Config {
     #[serde(default)]
     pub retry: Retry,
     #[serde(default)]
+    pub retention: Retention,
+    #[serde(default)]
     pub limits: Limits,
 }
 
@@ -131,6 +133,14 @@ pub struct Retry {
     pub hold: Option<Span>,
 }
 
+/// How long is kept what is no content; content goes at `portal.link-days`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Retention {
+    /// How long lists still show a delivery after its message's time is over and it is destroyed.
+    pub rows: Span,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Limits {
@@ -142,6 +152,9 @@ pub struct Limits {
     /// Deliveries in hand at once.
     pub deliveries_max: usize,
     pub portal_connections_max: usize,
+    /// Octets of the disk with the state directory below which no message is taken (452), so that the database can
+    /// still write what becomes of those that were.
+    pub disk_reserve: u64,
 }
 
 impl Default for Lmtp {
@@ -172,7 +185,15 @@ impl Default for Limits {
             lmtp_connections_max: 100,
             deliveries_max: 50,
             portal_connections_max: 500,
+            // What a day of deliveries, or the clean-up after a full disk, writes; little beside any mail spool.
+            disk_reserve: 100 * 1024 * 1024,
         }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { rows: Span(Duration::from_hours(90 * 24)) }
     }
 }
 

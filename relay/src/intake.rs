@@ -44,6 +44,8 @@ pub struct Rules {
 pub struct Intake {
     store: Store,
     rules: Rules,
+    /// Octets of the disk that no message may take.
+    reserve: u64,
 }
 
 /// One message while its octets arrive.
@@ -83,7 +85,19 @@ struct Content(Context);
 
 impl Intake {
     pub fn new(store: Store, rules: Rules) -> Self {
-        Self { store, rules }
+        Self { store, rules, reserve: 0 }
+    }
+
+    /// Takes nothing more once the disk has less than this: what is left is for the deliveries of what was taken.
+    #[must_use]
+    pub fn with_reserve(self, octets: u64) -> Self {
+        Self { reserve: octets, ..self }
+    }
+
+    /// Whether a message of this size could be kept: asked when a client announces one (RFC 1870, section 6.1), and of
+    /// size 0 when it does not say. The error is the verdict that its transaction would end with.
+    pub async fn room_for(&self, octets: u64) -> Result<(), Verdict> {
+        Ok(self.store.room_for(octets, self.reserve).await?)
     }
 
     pub fn begin(&self, envelope: Envelope) -> Draft {
@@ -173,6 +187,7 @@ impl Body {
         admission::not_own(&submission, &intake.rules.own)?;
         admission::demands(&submission.wishes, intake.rules.capabilities)?;
         admission::author(&intake.store, &submission.from).await?;
+        intake.room_for(0).await?;
 
         let key = MessageKey::generate();
         let mut writer = intake.store.body_writer(id, &key);
@@ -423,6 +438,16 @@ mod tests {
             let refusal = head.and_then(|head| head.from().map_err(Refusal::from)).unwrap_err();
             check_refused(message, &Refused::Message(refusal));
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_taken_that_would_eat_the_reserve() {
+        let (intake, _directory) = intake().await;
+        assert_eq!(intake.room_for(1000).await, Ok(()));
+        let intake = intake.with_reserve(u64::MAX);
+        assert_eq!(intake.room_for(0).await, Err(Verdict::Full));
+        let verdict = submit(&intake, &["els@b.example"], MESSAGE.as_bytes(), 100).await;
+        assert_eq!((verdict, deliveries(&intake).await.len()), (Verdict::Full, 0));
     }
 
     #[tokio::test]

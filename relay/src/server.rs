@@ -69,7 +69,8 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let store = open_store(&config).await?;
 
     let terms = smtp::Terms::new(&config, marker_key.clone());
-    let intake = Intake::new(store.clone(), intake_rules(&config));
+    let intake =
+        Intake::new(store.clone(), intake_rules(&config)).with_reserve(config.limits.disk_reserve);
     let pipeline =
         Pipeline::new(store.clone(), Arc::new(outbound), Settings::new(&config, marker_key));
     let portal = Portal::new(store.clone(), &config, lifecycle.clone());
@@ -85,7 +86,7 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
         portal::serve(sockets.portal, tls, portal, limits.clone(), lifecycle.clone()),
     );
     watch(&lifecycle, "pipeline", pipeline.run(limits.deliveries_max, lifecycle.clone()));
-    watch(&lifecycle, "sweeper", sweep(store.clone(), lifecycle.clone()));
+    watch(&lifecycle, "sweeper", sweep(store.clone(), config.retention.rows.0, lifecycle.clone()));
     watch(&lifecycle, "store", last(store.clone(), lifecycle.clone()));
 
     ready(&config);
@@ -177,12 +178,18 @@ async fn last(store: Store, lifecycle: Lifecycle) {
     }
 }
 
-async fn sweep(store: Store, lifecycle: Lifecycle) {
+/// Sweeps leftovers, and rows that have stood in the list for long enough (`rows_kept`).
+async fn sweep(store: Store, rows_kept: Duration, lifecycle: Lifecycle) {
     while !lifecycle.is_stopping() {
         match store.sweep(lifecycle::now()).await {
             Ok(0) => {}
             Ok(swept) => info!("swept {swept} leftovers"),
             Err(error) => error!("cannot sweep: {error}"),
+        }
+        match store.forget(lifecycle::now(), rows_kept).await {
+            Ok(0) => {}
+            Ok(forgotten) => info!("forgot {forgotten} deliveries that ended long ago"),
+            Err(error) => error!("cannot forget what ended long ago: {error}"),
         }
         tokio::select! {
             () = lifecycle.stopping() => {}
@@ -219,6 +226,45 @@ mod tests {
         Config::read(&directory.join("relay.toml")).unwrap()
     }
 
+    /// Hands one message in.
+    async fn submit(store: &Store, config: &Config, message: &[u8]) {
+        let author: Address = "jan@example.org".parse().unwrap();
+        store.add_account(&author, lifecycle::now()).await.unwrap();
+        let to = Recipient::plain("els@example.net".parse().unwrap());
+        let envelope = Envelope { sender: Some(author), recipients: vec![to], envelope_id: None };
+        let mut draft = Intake::new(store.clone(), intake_rules(config)).begin(envelope);
+        draft.push(message).await;
+        draft.end().await;
+    }
+
+    #[tokio::test]
+    async fn a_message_that_nobody_can_open_is_destroyed_when_its_time_is_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = config(directory.path());
+        config.portal.link_days = 0;
+        Keyring::create(&config.key_file).unwrap();
+        let store = open_store(&config).await.unwrap();
+        submit(&store, &config, MESSAGE).await;
+        store.close().await;
+        std::fs::remove_file(&config.key_file).unwrap();
+        Keyring::create(&config.key_file).unwrap();
+
+        let store = open_store(&config).await.unwrap();
+        let outbound =
+            Outbound::new(config.hostname.as_str(), &config.dns, &config.outbound).unwrap();
+        let settings = Settings::new(&config, None);
+        let lifecycle = Lifecycle::new();
+        let pipeline = Pipeline::new(store.clone(), Arc::new(outbound), settings);
+        let running = tokio::spawn(pipeline.run(1, lifecycle.clone()));
+        while !store.list(false, 1).await.unwrap().is_empty() {
+            store.changed().await;
+        }
+        lifecycle.stop();
+        running.await.unwrap();
+        let ended = store.list(true, 1).await.unwrap().remove(0);
+        assert!(store.submission(ended.submission).await.unwrap().is_none());
+    }
+
     #[tokio::test]
     async fn a_second_relay_is_refused_and_takes_no_work_away_from_the_first() {
         let directory = tempfile::tempdir().unwrap();
@@ -226,13 +272,7 @@ mod tests {
         Keyring::create(&config.key_file).unwrap();
         let _first = smtp::bind(&config.lmtp).unwrap();
         let store = open_store(&config).await.unwrap();
-        let author: Address = "jan@example.org".parse().unwrap();
-        store.add_account(&author, lifecycle::now()).await.unwrap();
-        let to = Recipient::plain("els@example.net".parse().unwrap());
-        let envelope = Envelope { sender: Some(author), recipients: vec![to], envelope_id: None };
-        let mut draft = Intake::new(store.clone(), intake_rules(&config)).begin(envelope);
-        draft.push(MESSAGE).await;
-        draft.end().await;
+        submit(&store, &config, MESSAGE).await;
         let lease = Duration::from_hours(1);
         let working = store.claim(lifecycle::now(), lease, 10).await.unwrap();
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use zegel_tests::ca::Kind;
+use zegel_tests::chance::Chance;
 use zegel_tests::lab::{Lab, Setup};
 use zegel_tests::mailbox::Mailbox;
 use zegel_tests::mta::MailServer;
@@ -20,34 +21,11 @@ const KILLS: usize = 10;
 /// Clients that send at the same time.
 const CLIENTS: usize = 4;
 
-/// Moments for the kills: xorshift, because a failure must be repeatable from one number.
-struct Chance(u64);
-
-impl Chance {
-    /// `ZEGEL_TESTS_SEED`, or the clock.
-    fn new() -> Self {
-        let given = std::env::var("ZEGEL_TESTS_SEED").ok().and_then(|seed| seed.parse().ok());
-        let clock = || {
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(1, |since| since.subsec_nanos().into())
-        };
-        Self(given.unwrap_or_else(clock) | 1)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_message_that_was_taken_is_delivered_or_notified_though_the_relay_is_killed_ten_times()
  {
     let mut chance = Chance::new();
-    let seed = chance.0;
+    let seed = chance.seed();
     let mut lab = Lab::start(Setup::default()).await;
     let good = lab.sink("good.test", Some(Kind::Good));
     let plain = lab.sink("plain.test", None);

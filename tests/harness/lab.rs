@@ -68,6 +68,8 @@ pub struct Setup {
     pub retry: String,
     /// Lines for the relay's `[limits]`.
     pub limits: String,
+    /// Where the relay's database and sealed files stand, if not in the lab's own directory.
+    pub state: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -110,6 +112,7 @@ impl Default for Setup {
             policy: String::new(),
             retry: "first = \"1s\"\nmax = \"1s\"\n".to_owned(),
             limits: String::new(),
+            state: None,
         }
     }
 }
@@ -272,10 +275,11 @@ fn milter_socket(place: &Place) -> PathBuf {
 
 fn relay_configuration(world: &World, setup: &Setup) -> String {
     let World { place, ca, dns, portal } = world;
+    let state = setup.state.clone().unwrap_or_else(|| place.file("state"));
     let leaf = ca.issue(place, Kind::Good, "portal.org.test", Some(portal.ip()));
     format!(
         r#"hostname = "{hostname}"
-state-directory = "{directory}/state"
+state-directory = "{state}"
 key-file = "{directory}/relay.key"
 
 [organisation]
@@ -309,6 +313,7 @@ private-key = "{key}"
 [limits]
 {limits}"#,
         hostname = setup.hostname,
+        state = state.display(),
         directory = place.path().display(),
         server = dns.server(),
         port = place.port(),

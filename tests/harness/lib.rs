@@ -14,6 +14,7 @@
 pub mod browser;
 pub mod ca;
 pub mod canary;
+pub mod chance;
 pub mod dialog;
 pub mod dns;
 pub mod html;

@@ -92,7 +92,7 @@ impl Process {
         }
     }
 
-    fn pid(&self) -> Pid {
+    pub fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.id()).expect("a process number is a pid_t"))
     }
 }

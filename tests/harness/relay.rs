@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 
 use crate::place::Place;
 use crate::process::{Process, installed, run};
@@ -12,6 +13,8 @@ use crate::process::{Process, installed, run};
 #[derive(Debug)]
 pub struct Relay {
     process: Option<Process>,
+    /// What it is run by; empty: nothing.
+    wrapper: Vec<String>,
     configuration: PathBuf,
     socket: PathBuf,
     portal: SocketAddr,
@@ -28,7 +31,8 @@ impl Relay {
     ) -> Self {
         let configuration = place.write("relay.toml", configuration);
         let (socket, log) = (place.file("relay.sock"), place.file("relay.log"));
-        let mut relay = Self { process: None, configuration, socket, portal, log };
+        let mut relay =
+            Self { process: None, wrapper: Vec::new(), configuration, socket, portal, log };
         relay.command(&["key", "create"]);
         relay.command(&["domain", "add", domain]);
         relay.resume().await;
@@ -42,15 +46,27 @@ impl Relay {
 
     /// Runs it again after [`Self::kill`] or [`Self::stop`].
     pub async fn resume(&mut self) {
+        let program = installed("zegel-relay").to_string_lossy().into_owned();
         let configuration = self.configuration.to_string_lossy();
-        let arguments = ["--config", &*configuration, "run"];
-        let mut process =
-            Process::start("zegel-relay", installed("zegel-relay"), &arguments, &self.log);
+        let own = [&*program, "--config", &*configuration, "run"];
+        let command: Vec<&str> = self.wrapper.iter().map(String::as_str).chain(own).collect();
+        let (program, arguments) = command.split_first().expect("there is a program");
+        let mut process = Process::start("zegel-relay", program, arguments, &self.log);
         let (socket, portal) = (&self.socket, self.portal);
         process
             .ready(|| UnixStream::connect(socket).ok().zip(TcpStream::connect(portal).ok()))
             .await;
         self.process = Some(process);
+    }
+
+    /// Has it run by another program, such as strace, from the next [`Self::resume`] on.
+    pub fn run_by(&mut self, wrapper: &[&str]) {
+        self.wrapper = wrapper.iter().map(ToString::to_string).collect();
+    }
+
+    /// The running process.
+    pub fn pid(&self) -> Pid {
+        self.process.as_ref().expect("it runs").pid()
     }
 
     /// Ends it as a power cut would, as far as a process can see.

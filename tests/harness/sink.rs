@@ -127,6 +127,11 @@ impl Sink {
     pub fn sessions(&self) -> Vec<Session> {
         lock(&self.sessions).clone()
     }
+
+    /// Shows everything that arrived, for those who look often and at much.
+    pub fn look_at(&self, look: impl FnMut(&Arrival)) {
+        lock(&self.sessions).iter().flat_map(|session| &session.arrivals).for_each(look);
+    }
 }
 
 impl Mailbox for Sink {

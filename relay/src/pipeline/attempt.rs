@@ -1,6 +1,7 @@
 //! One delivery, one step further.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tracing::{error, info, warn};
@@ -15,6 +16,9 @@ use crate::lifecycle;
 use crate::outbound::{Mail, Outcome};
 use crate::store::{Delivery, Progress, StoreError, Stored};
 use crate::vault;
+
+/// Until a delivery is tried again that the store failed for: what is short, mostly file descriptors, comes back soon.
+const PUT_OFF: Duration = Duration::from_secs(10);
 
 /// What one look at a delivery led to.
 struct Happened {
@@ -34,31 +38,61 @@ impl Happened {
 }
 
 impl Pipeline {
-    /// Takes a claimed delivery one step further. When it fails, the claim runs out and the step is repeated.
+    /// Takes a claimed delivery one step further.
     pub(super) async fn advance(&self, delivery: Delivery) {
-        match self.step(&delivery).await {
+        let stepped = match self.look(&delivery).await {
+            Ok((stored, happened)) => self.conclude(&delivery, &stored, happened).await,
+            Err(error) => self.leave(&delivery, error).await,
+        };
+        match stepped {
             Ok(()) => {}
             Err(StoreError::LeaseLost) => {
                 warn!(delivery = %delivery.id, "delivery {}: done elsewhere", delivery.id);
             }
+            // The claim runs out, and the step is repeated.
             Err(error) => {
                 error!(delivery = %delivery.id, "delivery {} stays where it is: {error}", delivery.id);
             }
         }
     }
 
-    async fn step(&self, delivery: &Delivery) -> Result<(), StoreError> {
+    async fn look(&self, delivery: &Delivery) -> Result<(Stored, Happened), StoreError> {
         let stored =
             self.store.submission(delivery.submission).await?.ok_or(StoreError::Damaged)?;
         let happened = self.attempt(delivery, &stored, lifecycle::now()).await?;
+        Ok((stored, happened))
+    }
+
+    async fn conclude(
+        &self,
+        delivery: &Delivery,
+        stored: &Stored,
+        happened: Happened,
+    ) -> Result<(), StoreError> {
         let now = lifecycle::now();
         let ours = happened.own_words().map(str::to_owned);
-        let progress = self.progress(delivery, &stored, happened, now)?;
+        let progress = self.progress(delivery, stored, happened, now)?;
         let (id, note) = (delivery.id, letters::note(&progress.state, ours.as_deref()));
         let domain = delivery.recipient.address.domain();
         self.store.commit(delivery, progress, now).await?;
         info!(delivery = %id, submission = %stored.id, domain = %domain, "delivery {id} to {domain}: {note}");
         Ok(())
+    }
+
+    /// Lets go of a delivery that nothing was done with. What failed may pass, and then it must not wait for the end of
+    /// its lease; what cannot be opened ends with its time.
+    async fn leave(&self, delivery: &Delivery, error: StoreError) -> Result<(), StoreError> {
+        let now = lifecycle::now();
+        match error {
+            StoreError::Damaged if delivery.expires <= now => {
+                self.store.end_unread(delivery.id, now).await
+            }
+            StoreError::Full(_) | StoreError::Failed(_) => {
+                warn!(delivery = %delivery.id, "delivery {} is put off: {error}", delivery.id);
+                self.store.put_off(delivery, now.plus(PUT_OFF)).await
+            }
+            StoreError::Damaged | StoreError::LeaseLost => Err(error),
+        }
     }
 
     /// Finds out, or tries, what this state waits for.

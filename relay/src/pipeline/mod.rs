@@ -149,7 +149,11 @@ impl Pipeline {
         let mut deliveries = self.store.claim(now, LEASE, free.num_permits()).await?;
         if deliveries.len() < free.num_permits() {
             let room = free.num_permits() - deliveries.len();
-            deliveries.extend(self.store.claim_expired(now, LEASE, room).await?);
+            match self.store.claim_expired(now, LEASE, room).await {
+                Ok(expired) => deliveries.extend(expired),
+                // What is claimed already must be worked on, or it would wait for the end of its lease.
+                Err(error) => error!("cannot see what has expired: {error}"),
+            }
         }
         let started = deliveries.len();
         for delivery in deliveries {

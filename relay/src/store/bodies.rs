@@ -1,8 +1,10 @@
 //! Sealed bodies: small ones travel in memory to their row, large ones are files. `tmp/` holds what still arrives,
 //! `bodies/` what a row may refer to. A file is named after its submission.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
@@ -25,6 +27,35 @@ const READ_MAX: usize = 64 * 1024;
 pub(super) struct Bodies {
     placed: PathBuf,
     arriving: PathBuf,
+    in_hand: Names,
+}
+
+/// The names of bodies that this process has in hand: from their first octet until the fate of their row is known.
+type Names = Arc<Mutex<HashSet<String>>>;
+
+/// One body in hand. The sweep leaves its file alone, whatever the clock says of the file's age.
+#[derive(Debug)]
+pub(super) struct InHand {
+    name: String,
+    all: Names,
+}
+
+impl InHand {
+    fn new(name: String, all: &Names) -> Self {
+        lock(all).insert(name.clone());
+        Self { name, all: Arc::clone(all) }
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        lock(&self.all).remove(&self.name);
+    }
+}
+
+/// A set of names is whole even if somebody panicked beside it.
+fn lock(names: &Names) -> MutexGuard<'_, HashSet<String>> {
+    names.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A body while it arrives: sealed, in memory while small, else in `tmp/`. Dropped unfinished, it leaves nothing that
@@ -35,6 +66,7 @@ pub struct BodyWriter {
     /// Sealed octets that are not in the file yet.
     sealed: Vec<u8>,
     file: Growing,
+    in_hand: InHand,
 }
 
 /// The file that a body becomes when it is large.
@@ -46,7 +78,10 @@ struct Growing {
 
 /// A sealed body that is complete and, when it is a file, fsynced in `tmp/`.
 #[derive(Debug)]
-pub struct SealedBody(Sealed);
+pub struct SealedBody {
+    sealed: Sealed,
+    in_hand: InHand,
+}
 
 #[derive(Debug)]
 enum Sealed {
@@ -75,13 +110,14 @@ impl BodyWriter {
     }
 
     pub async fn finish(self) -> Result<SealedBody, StoreError> {
-        let Self { sealer, mut sealed, mut file } = self;
+        let Self { sealer, mut sealed, mut file, in_hand } = self;
         sealer.finish(&mut sealed);
         if file.open.is_none() && sealed.len() <= BODY_IN_ROW_MAX {
-            return Ok(SealedBody(Sealed::InRow(sealed)));
+            return Ok(SealedBody { sealed: Sealed::InRow(sealed), in_hand });
         }
         file.write(&mut sealed).await?;
-        file.finish().await.map(Sealed::InFile).map(SealedBody)
+        let sealed = Sealed::InFile(file.finish().await?);
+        Ok(SealedBody { sealed, in_hand })
     }
 }
 
@@ -112,7 +148,11 @@ impl Growing {
 
 impl Bodies {
     pub(super) fn new(directory: &Path) -> Self {
-        Self { placed: directory.join("bodies"), arriving: directory.join("tmp") }
+        Self {
+            placed: directory.join("bodies"),
+            arriving: directory.join("tmp"),
+            in_hand: Names::default(),
+        }
     }
 
     pub(super) fn placed(&self) -> &Path {
@@ -124,18 +164,26 @@ impl Bodies {
     }
 
     pub(super) fn writer(&self, id: SubmissionId, key: &MessageKey) -> BodyWriter {
-        let file = Growing { path: self.arriving.join(id.to_string()), open: None };
-        BodyWriter { sealer: Sealer::new(key), sealed: Vec::new(), file }
+        let in_hand = InHand::new(id.to_string(), &self.in_hand);
+        let file = Growing { path: self.arriving.join(&in_hand.name), open: None };
+        BodyWriter { sealer: Sealer::new(key), sealed: Vec::new(), file, in_hand }
+    }
+
+    /// The names of the files that must be left alone.
+    pub(super) fn in_hand(&self) -> HashSet<String> {
+        lock(&self.in_hand).clone()
     }
 
     /// Puts a body where a row may refer to it, so that it survives a power cut; a small one is handed back for its row.
+    /// It is in hand for as long as the second value lives.
     pub(super) async fn place(
         &self,
         id: SubmissionId,
         body: SealedBody,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        let arrived = match body.0 {
-            Sealed::InRow(sealed) => return Ok(Some(sealed)),
+    ) -> Result<(Option<Vec<u8>>, InHand), StoreError> {
+        let SealedBody { sealed, in_hand } = body;
+        let arrived = match sealed {
+            Sealed::InRow(sealed) => return Ok((Some(sealed), in_hand)),
             Sealed::InFile(arrived) => arrived,
         };
         let (directory, path) = (self.placed.clone(), self.path(id));
@@ -144,7 +192,7 @@ impl Bodies {
             std::fs::File::open(directory)?.sync_all()
         })
         .await?;
-        Ok(None)
+        Ok((None, in_hand))
     }
 
     /// Removes a body that no row refers to any more; it may never have been a file.

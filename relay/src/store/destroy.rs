@@ -2,10 +2,46 @@
 //! it may lie; so the key must not survive in freed pages (`secure_delete`) or in the write-ahead log (`After::Scrub`).
 
 use sqlx::sqlite::SqliteConnection;
+use tracing::error;
+use zegel_core::moment::Moment;
 
-use super::StoreError;
+use super::queue::remember;
 use super::read::id;
+use super::writer::After;
+use super::{Store, StoreError};
 use crate::id::{DeliveryId, SubmissionId};
+
+/// In the history of a delivery that ended without anybody knowing what it was.
+const UNREAD: &str = "destroyed unread: its time is over and its record cannot be opened";
+
+impl Store {
+    /// Destroys a delivery whose time is over and whose record, or whose message's, cannot be read: its key must not
+    /// outlive it because nobody can say what it was. Whoever must be told cannot be known.
+    pub async fn end_unread(&self, id: DeliveryId, now: Moment) -> Result<(), StoreError> {
+        let end = async move |db: &mut SqliteConnection| {
+            sqlx::query(
+                "UPDATE deliveries SET final = 1, due = NULL, work_at = NULL, lease = lease + 1 WHERE id = ?",
+            )
+            .bind(id.to_string())
+            .execute(&mut *db)
+            .await?;
+            remember(db, &id.to_string(), now, UNREAD).await?;
+            destroy(db, id).await
+        };
+        let destroyed =
+            self.writer.run("destroying an unreadable delivery", After::Scrub, end).await?;
+        error!(delivery = %id, "delivery {id}: {UNREAD}");
+        self.remove(destroyed).await;
+        Ok(())
+    }
+
+    /// What cannot be removed now has no key any more, and is left to the sweep.
+    pub(super) async fn remove(&self, destroyed: Option<SubmissionId>) {
+        if let Some(id) = destroyed {
+            let _ = self.bodies.remove(id).await;
+        }
+    }
+}
 
 /// Ends one recipient's access. Returns the submission when it was the last, so that its file can be removed once this
 /// is committed; a file that stays after a crash is swept.

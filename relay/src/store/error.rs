@@ -20,7 +20,9 @@ pub enum StoreError {
     /// Another worker has this row by now; drop what was done.
     #[error("the lease is lost")]
     LeaseLost,
-    #[error("a sealed record cannot be opened; put the key that sealed it back into the key file")]
+    #[error(
+        "a sealed record cannot be opened; put the key that sealed it back into the key file, or run the version that wrote it"
+    )]
     Damaged,
 }
 

@@ -59,7 +59,7 @@ impl Store {
     /// `core::conversation::split`.
     pub async fn keep(&self, new: NewSubmission) -> Result<Kept, StoreError> {
         let id = new.id;
-        let body = self.bodies.place(id, new.body).await?;
+        let (body, in_hand) = self.bodies.place(id, new.body).await?;
         let incoming = Incoming {
             id,
             submission: new.submission,
@@ -70,8 +70,9 @@ impl Store {
             accepted: new.accepted,
             expires: new.expires,
         };
-        let keep = async move |db: &mut SqliteConnection| incoming.keep(db).await;
-        let kept = self.writer.run("keeping a message", After::News, keep).await?;
+        // In hand until the commit, even if whoever waits for it here goes away before.
+        let keep = async move |db: &mut SqliteConnection| Ok((incoming.keep(db).await?, in_hand));
+        let (kept, _in_hand) = self.writer.run("keeping a message", After::News, keep).await?;
         // After an error the row may be there all the same, so only the sweep may judge its file; and what cannot be
         // removed here is left to it too.
         if kept != Kept::New {

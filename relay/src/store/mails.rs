@@ -10,6 +10,7 @@ use zegel_core::moment::Moment;
 use zegel_core::transport::Floor;
 
 use super::error::{from_json, to_json};
+use super::held::Held;
 use super::queue::{readable, remember};
 use super::read::{id, limit};
 use super::writer::After;
@@ -118,26 +119,40 @@ impl Store {
         now: Moment,
     ) -> Result<(), StoreError> {
         let (id, delivery, kind, lease) = (mail.id, mail.delivery, mail.kind, mail.lease);
-        let settle = async move |db: &mut SqliteConnection| {
-            let due = match &outcome {
-                MailOutcome::Sent | MailOutcome::Dropped { .. } => None,
-                MailOutcome::Later { due, .. } => Some(due.0),
-            };
-            let settled = sqlx::query(
-                "UPDATE mails SET due = ?1, work_at = ?1, tries = tries + 1, lease = lease + 1,
-                     sealed = CASE WHEN ?1 IS NULL THEN NULL ELSE sealed END
-                 WHERE id = ?2 AND lease = ?3",
-            );
-            let settled =
-                settled.bind(due).bind(id.to_string()).bind(lease).execute(&mut *db).await?;
-            if settled.rows_affected() != 1 {
-                return Err(StoreError::LeaseLost);
-            }
-            let Some(delivery) = delivery else { return Ok(()) };
-            remember(db, &delivery.to_string(), now, &note(kind, &outcome)).await
+        let due = match &outcome {
+            MailOutcome::Sent | MailOutcome::Dropped { .. } => None,
+            MailOutcome::Later { due, .. } => Some(due.0),
         };
-        self.writer.run("settling a mail", After::News, settle).await
+        let note = note(kind, &outcome);
+        let mut held = Held::new(self);
+        loop {
+            let note = note.clone();
+            let settle = async move |db: &mut SqliteConnection| {
+                settle(db, id, lease, due).await?;
+                let Some(delivery) = delivery else { return Ok(()) };
+                remember(db, &delivery.to_string(), now, &note).await
+            };
+            match self.writer.run("settling a mail", After::News, settle).await {
+                Err(failure) if held.again(&failure).await => {}
+                told => return told,
+            }
+        }
     }
+}
+
+async fn settle(
+    db: &mut SqliteConnection,
+    id: MailId,
+    lease: i64,
+    due: Option<i64>,
+) -> Result<(), StoreError> {
+    let settled = sqlx::query(
+        "UPDATE mails SET due = ?1, work_at = ?1, tries = tries + 1, lease = lease + 1,
+             sealed = CASE WHEN ?1 IS NULL THEN NULL ELSE sealed END
+         WHERE id = ?2 AND lease = ?3",
+    );
+    let settled = settled.bind(due).bind(id.to_string()).bind(lease).execute(&mut *db).await?;
+    if settled.rows_affected() == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
 }
 
 pub(super) async fn queue_mail(

@@ -7,17 +7,30 @@
 //! | sealed body | row | client got 250 | after a crash |
 //! |---|---|---|---|
 //! | – | – | no | the client tries again |
-//! | in `tmp/` | – | no | swept after a day ([`Store::sweep`]) |
-//! | in `bodies/`, fsynced | – | no | swept when unreferenced for a day |
+//! | in `tmp/` | – | no | swept after a day, unless in hand ([`Store::sweep`]) |
+//! | in `bodies/`, fsynced | – | no | swept when unreferenced for a day and not in hand |
 //! | in place | committed | maybe | delivered; a repeated transaction is recognised by its fingerprint ([`Store::keep`]) |
-//! | in place | all final | yes | destroyed at retention: key first, then file; the row stays for the list |
+//! | in place | all final | yes | destroyed at retention: key first, then file |
+//! | – | destroyed | yes | the row stays for the list, then follows in batches ([`Store::forget`]) |
+//!
+//! The same without a crash, when the system refuses:
+//!
+//! | what fails | client gets | afterwards |
+//! |---|---|---|
+//! | no room is left when the message is announced | 452 | nothing was written ([`Store::room_for`]) |
+//! | body: no space, no inode, quota | 452 | its file is removed at once |
+//! | body: write, fsync, rename, open | 451 | its file is abandoned: after a failed fsync nobody knows what it holds |
+//! | row: no space | 452 | the group is rolled back and the connection replaced; a placed file is swept |
+//! | row: write or fsync | 451 | likewise; if the row is there all the same, the repetition is recognised |
 //!
 //! Work, likewise. A claim lets nobody else at a row until its lease is over; nothing is tidied up after a dead worker:
 //!
 //! | claim | effect in the world | commit | after a crash |
 //! |---|---|---|---|
 //! | taken | – | – | claimable again at the lease's end, or at once when the relay starts |
-//! | taken | done (mail sent) | – | repeated: never lost, at worst twice |
+//! | taken | done (mail sent) | – | repeated with the same Message-ID: never lost, at worst twice |
+//! | taken | not done, the store failed | put off | tried again soon, not at the lease's end |
+//! | taken | done | refused by a full or failing disk | held and tried again while the process lives; then as above |
 //! | taken | done | refused: another claim came since | the other worker's result stands |
 //! | given back | done | on disk, with the mails that follow from it | – |
 //!
@@ -28,12 +41,15 @@ mod accounts;
 mod bodies;
 mod destroy;
 mod error;
+mod forget;
+mod held;
 mod intake;
 mod mails;
 mod news;
 mod portal;
 mod queue;
 mod read;
+mod room;
 mod schema;
 mod sweep;
 mod writer;

@@ -13,8 +13,9 @@ use zegel_core::transport::Seen;
 
 use super::destroy::destroy;
 use super::error::to_json;
+use super::held::Held;
 use super::mails::queue_mail;
-use super::read::{delivery, limit};
+use super::read::{delivery, id, limit};
 use super::writer::After;
 use super::{Delivery, NewMail, Store, StoreError};
 use crate::id::{DeliveryId, SubmissionId};
@@ -41,7 +42,7 @@ const CLAIM: &str = "
     RETURNING *";
 
 /// What a worker did with a delivery: all of it is committed at once.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Progress {
     pub state: State,
     /// `None` leaves what stands.
@@ -96,10 +97,25 @@ impl Store {
             Ok(query.fetch_all(db).await?)
         };
         let rows = self.writer.run("claiming deliveries", After::Nothing, claim).await?;
+        let over = |row: &&SqliteRow| {
+            row.try_get("expires").is_ok_and(|expires: i64| expires <= now.0)
+                && delivery(row).is_err()
+        };
+        for row in rows.iter().filter(over) {
+            let ended = match id(&row.try_get::<String, _>("id")?) {
+                Ok(id) => self.end_unread(id, now).await,
+                Err(unreadable) => Err(unreadable),
+            };
+            // The others are claimed by now, and whoever asked must get them.
+            if let Err(why) = ended {
+                error!("a delivery that cannot be read cannot be destroyed either: {why}");
+            }
+        }
         Ok(readable("delivery", &rows, delivery))
     }
 
-    /// Commits what was done with a claimed delivery and gives it back.
+    /// Commits what was done with a claimed delivery and gives it back. It was done: while the store cannot take that, it
+    /// is held here, or it would be done again.
     pub async fn commit(
         &self,
         claimed: &Delivery,
@@ -107,17 +123,38 @@ impl Store {
         now: Moment,
     ) -> Result<(), StoreError> {
         let after = if progress.destroy { After::Scrub } else { After::News };
-        let (id, lease, keyring) = (claimed.id, claimed.lease, self.keyring.clone());
-        let commit = async move |db: &mut SqliteConnection| {
-            commit(db, &keyring, id, lease, &progress, now).await
+        let (id, lease) = (claimed.id, claimed.lease);
+        let mut held = Held::new(self);
+        let destroyed = loop {
+            let (progress, keyring) = (progress.clone(), self.keyring.clone());
+            let commit = async move |db: &mut SqliteConnection| {
+                commit(db, &keyring, id, lease, &progress, now).await
+            };
+            match self.writer.run("committing a delivery", after, commit).await {
+                Err(failure) if held.again(&failure).await => {}
+                told => break told?,
+            }
         };
-        let destroyed = self.writer.run("committing a delivery", after, commit).await?;
         self.remove(destroyed).await;
         Ok(())
     }
 
+    /// Gives a claimed delivery back with which nothing was done; it may be claimed again from `at` on.
+    pub async fn put_off(&self, claimed: &Delivery, at: Moment) -> Result<(), StoreError> {
+        let (id, lease) = (claimed.id, claimed.lease);
+        let mut held = Held::new(self);
+        loop {
+            let put_off = async move |db: &mut SqliteConnection| put_off(db, id, lease, at).await;
+            match self.writer.run("putting a delivery off", After::News, put_off).await {
+                Err(failure) if held.again(&failure).await => {}
+                told => return told,
+            }
+        }
+    }
+
     /// Applies an event from outside the pipeline (`RetryNow`, `Opened`, `Withdrawn`) through `core::delivery::step`.
-    /// A worker that has the delivery at the moment loses it; but one that is being tried now need not be asked to.
+    /// A worker that has the delivery at the moment loses it; but one that is being tried now need not be asked to. An
+    /// event that asks for a report is refused.
     pub async fn apply(
         &self,
         id: DeliveryId,
@@ -130,13 +167,6 @@ impl Store {
         let (state, destroyed) = self.writer.run("applying an event", after, apply).await?;
         self.remove(destroyed).await;
         Ok(state)
-    }
-
-    /// What cannot be removed now has no key any more, and is left to the sweep.
-    async fn remove(&self, destroyed: Option<SubmissionId>) {
-        if let Some(id) = destroyed {
-            let _ = self.bodies.remove(id).await;
-        }
     }
 
     /// The earliest moment at which an unclaimed delivery is due: work, or the end of its message's time.
@@ -201,6 +231,21 @@ async fn commit(
     if progress.destroy { destroy(db, id).await } else { Ok(None) }
 }
 
+async fn put_off(
+    db: &mut SqliteConnection,
+    id: DeliveryId,
+    lease: i64,
+    at: Moment,
+) -> Result<(), StoreError> {
+    let put_off = sqlx::query(
+        "UPDATE deliveries SET lease = lease + 1, work_at = MAX(due, ?1),
+         end_at = CASE WHEN destroyed THEN NULL ELSE MAX(expires, ?1) END
+     WHERE id = ?2 AND lease = ?3",
+    );
+    let put_off = put_off.bind(at.0).bind(id.to_string()).bind(lease).execute(db).await?;
+    if put_off.rows_affected() == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
+}
+
 async fn apply(
     db: &mut SqliteConnection,
     id: DeliveryId,
@@ -228,7 +273,16 @@ async fn apply(
         set_state(db, id, &state).await?;
         remember(db, &id.to_string(), now, note).await?;
     }
-    let destroyed = if effects.contains(&Effect::Destroy) { destroy(db, id).await? } else { None };
+    let mut destroyed = None;
+    for effect in effects {
+        match effect {
+            Effect::Destroy => destroyed = destroy(db, id).await?,
+            // What leads to a mail must come by `commit`, which takes the mail along.
+            Effect::ReportFailure(_) | Effect::ReportDelay { .. } | Effect::AskSender => {
+                return Err(StoreError::failed("this event would leave a report unsent"));
+            }
+        }
+    }
     Ok((state, destroyed))
 }
 
@@ -314,177 +368,4 @@ fn note(event: &delivery::Event) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use zegel_core::decision::{Method, Outcome};
-    use zegel_core::delivery::Event;
-
-    use super::super::fixture::{Fixture, LEASE, NOW, RETENTION, Sent};
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn progress(state: State) -> Progress {
-        let note = "tested".to_owned();
-        Progress { state, decision: None, seen: None, mails: vec![], destroy: false, note }
-    }
-
-    fn planned() -> Progress {
-        let event = Event::Settled(Outcome::By(Method::Email));
-        progress(delivery::step(&State::new(NOW), event, NOW, NOW, &Retry::default()).unwrap().0)
-    }
-
-    async fn check(fixture: &Fixture, now: Moment, claimable: usize) {
-        assert_eq!(
-            fixture.store.claim(now, LEASE, 10).await.unwrap().len(),
-            claimable,
-            "at {now:?}"
-        );
-    }
-
-    #[tokio::test]
-    async fn what_is_claimed_is_nobody_elses_until_it_is_given_back_or_the_lease_is_over() {
-        let fixture = Fixture::new().await;
-        assert_eq!(fixture.store.next_due().await, Ok(None));
-        fixture.keep(Sent::default()).await.unwrap();
-        assert_eq!(fixture.store.next_due().await, Ok(Some(NOW)));
-        check(&fixture, Moment(NOW.0 - 1), 0).await;
-
-        let claimed = fixture.store.claim(NOW, LEASE, 10).await.unwrap().remove(0);
-        assert_eq!(fixture.store.next_due().await, Ok(Some(NOW.plus(LEASE))));
-        check(&fixture, Moment(NOW.plus(LEASE).0 - 1), 0).await;
-        fixture.store.commit(&claimed, planned(), NOW).await.unwrap();
-        let given_back = fixture.store.delivery(claimed.id).await.unwrap().unwrap();
-        assert_eq!(given_back.state, planned().state);
-
-        check(&fixture, NOW, 1).await;
-        check(&fixture, NOW.plus(LEASE), 1).await;
-        let history = fixture.store.history(claimed.id).await.unwrap();
-        assert_eq!(
-            history.iter().map(|event| event.note.as_str()).collect::<Vec<_>>(),
-            ["accepted", "tested"]
-        );
-    }
-
-    #[tokio::test]
-    async fn work_under_an_older_claim_is_refused() {
-        let fixture = Fixture::new().await;
-        let (store, lost) = (&fixture.store, Err(StoreError::LeaseLost));
-        let slow = fixture.delivery().await;
-        let quick = store.claim(NOW.plus(LEASE), LEASE, 1).await.unwrap().remove(0);
-        assert_eq!(store.commit(&slow, planned(), NOW).await, lost);
-        assert_eq!(store.commit(&quick, planned(), NOW).await, Ok(()));
-        assert_eq!(store.commit(&quick, planned(), NOW).await, lost);
-
-        let working = store.claim(NOW, LEASE, 1).await.unwrap().remove(0);
-        store.release_claims().await.unwrap();
-        assert_eq!(store.commit(&working, planned(), NOW).await, lost);
-        check(&fixture, NOW, 1).await;
-    }
-
-    #[tokio::test]
-    async fn an_event_from_outside_takes_a_delivery_from_its_worker_unless_it_asks_for_what_is_being_done()
-     {
-        let fixture = Fixture::new().await;
-        let working = fixture.delivery().await;
-        let state = fixture.store.apply(working.id, Event::RetryNow, NOW).await.unwrap();
-        assert_eq!(state, working.state);
-        assert_eq!(
-            fixture.store.apply(working.id, Event::Withdrawn, NOW).await.unwrap().name(),
-            "expired"
-        );
-        assert_eq!(
-            fixture.store.commit(&working, planned(), NOW).await,
-            Err(StoreError::LeaseLost)
-        );
-        assert!(fixture.store.apply(working.id, Event::Opened, NOW).await.is_err());
-        assert!(fixture.store.list(false, 10).await.unwrap().is_empty());
-        assert_eq!(fixture.store.list(true, 10).await.unwrap().len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_retry_that_is_asked_for_makes_a_waiting_delivery_due() {
-        let fixture = Fixture::new().await;
-        let working = fixture.delivery().await;
-        let event = Event::Deferred("451 later".to_owned());
-        let later = delivery::step(&working.state, event, NOW, NOW, &Retry::default()).unwrap().0;
-        fixture.store.commit(&working, progress(later), NOW).await.unwrap();
-        check(&fixture, NOW.plus(SECOND), 0).await;
-        fixture.store.apply(working.id, Event::RetryNow, NOW.plus(SECOND)).await.unwrap();
-        check(&fixture, NOW.plus(SECOND), 1).await;
-    }
-
-    #[tokio::test]
-    async fn a_message_whose_time_is_over_is_claimed_for_its_end_by_one() {
-        let fixture = Fixture::new().await;
-        let store = &fixture.store;
-        let working = fixture.delivery().await;
-        let sent = progress(State::Sent { method: Method::Email, at: NOW });
-        store.commit(&working, sent, NOW).await.unwrap();
-        let over = NOW.plus(RETENTION);
-        assert_eq!(store.next_due().await, Ok(Some(over)));
-        assert!(store.claim_expired(Moment(over.0 - 1), LEASE, 10).await.unwrap().is_empty());
-        let ending = store.claim_expired(over, LEASE, 10).await.unwrap().remove(0);
-        assert!(store.claim_expired(over, LEASE, 10).await.unwrap().is_empty());
-        let (state, _) =
-            delivery::step(&ending.state, Event::RetentionOver, NOW, over, &Retry::default())
-                .unwrap();
-        store.commit(&ending, Progress { destroy: true, ..progress(state) }, over).await.unwrap();
-        assert!(store.claim_expired(over.plus(LEASE), LEASE, 10).await.unwrap().is_empty());
-        assert_eq!(store.next_due().await, Ok(None));
-        assert!(store.submission(ending.submission).await.unwrap().is_none());
-    }
-
-    #[tokio::test]
-    async fn a_row_that_cannot_be_read_holds_up_no_other() {
-        let fixture = Fixture::new().await;
-        fixture.keep(Sent { to: &["a@x.nl", "b@x.nl"], ..Sent::default() }).await.unwrap();
-        let spoil = async |db: &mut SqliteConnection| {
-            let spoil = "UPDATE deliveries SET state = '{}' WHERE address = 'a@x.nl'";
-            Ok(sqlx::query(spoil).execute(db).await?.rows_affected())
-        };
-        assert_eq!(fixture.store.writer.run("spoiling", After::Nothing, spoil).await, Ok(1));
-        check(&fixture, NOW, 1).await;
-        check(&fixture, NOW, 0).await;
-        assert_eq!(fixture.store.next_due().await, Ok(Some(NOW.plus(LEASE))));
-    }
-
-    #[tokio::test]
-    async fn one_domain_does_not_take_all_places() {
-        let fixture = Fixture::new().await;
-        let names: Vec<String> = (0..30).map(|number| format!("r{number}@slow.nl")).collect();
-        let mut to: Vec<&str> = names.iter().map(String::as_str).collect();
-        to.push("a@quick.nl");
-        fixture.keep(Sent { to: &to, ..Sent::default() }).await.unwrap();
-        let claimed = fixture.store.claim(NOW, LEASE, 100).await.unwrap();
-        assert_eq!(claimed.len(), DOMAIN_MAX + 1);
-        check(&fixture, NOW, 0).await;
-        for done in claimed.iter().take(3) {
-            let sent = progress(State::Sent { method: Method::Email, at: NOW });
-            fixture.store.commit(done, sent, NOW).await.unwrap();
-        }
-        let slow = claimed
-            .iter()
-            .take(3)
-            .filter(|one| one.recipient.address.domain().as_str() == "slow.nl");
-        check(&fixture, NOW, slow.count()).await;
-    }
-
-    #[tokio::test]
-    async fn many_workers_get_each_delivery_once() {
-        let fixture = Fixture::new().await;
-        let names: Vec<String> = (0..40).map(|number| format!("r@x{number}.nl")).collect();
-        let to: Vec<&str> = names.iter().map(String::as_str).collect();
-        fixture.keep(Sent { to: &to, ..Sent::default() }).await.unwrap();
-        let other = fixture.another().await;
-        let claims = (0..20).map(|turn| {
-            let store = if turn % 2 == 0 { &fixture.store } else { &other };
-            store.claim(NOW, LEASE, 3)
-        });
-        let claimed = futures_util::future::try_join_all(claims).await.unwrap();
-        let mut ids: Vec<DeliveryId> =
-            claimed.iter().flatten().map(|delivery| delivery.id).collect();
-        ids.sort();
-        ids.dedup();
-        assert_eq!((ids.len(), claimed.iter().flatten().count()), (40, 40));
-    }
-}
+mod tests;

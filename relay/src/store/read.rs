@@ -66,7 +66,8 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let key = MessageKey::unwrap(&WrappedKey(row.try_get("wrapped_key")?), &self.keyring)?;
         let sealed: Vec<u8> = row.try_get("sealed")?;
-        let submission = from_json(key.open(SUBMISSION, &sealed)?)?;
+        let submission =
+            from_json(key.open(SUBMISSION, &sealed)?).map_err(|_| StoreError::Damaged)?;
         let (accepted, expires) =
             (Moment(row.try_get("accepted")?), Moment(row.try_get("expires")?));
         Ok(Some(Stored { id, submission, key, accepted, expires }))

@@ -5,7 +5,8 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::StoreError;
 
-const MIGRATIONS: [&str; 1] = [include_str!("../migrations/0001_pipe.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../migrations/0001_pipe.sql"), include_str!("../migrations/0002_forget.sql")];
 
 /// Takes the steps that are missing, all or none of them.
 pub(super) async fn migrate(db: &mut SqliteConnection) -> Result<(), StoreError> {

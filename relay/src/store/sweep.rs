@@ -42,10 +42,11 @@ impl Store {
         let rows = self.writer.run("sweeping", After::Nothing, rows).await?;
         let arriving = left_behind(self.bodies.arriving(), now).await?;
         let placed = left_behind(self.bodies.placed(), now).await?;
-        // Asked after the files were listed: a row that is committed meanwhile is seen.
+        // In this order: a body that was listed and is not in hand any more has its row by now, if it ever gets one.
+        let in_hand = self.bodies.in_hand();
         let alive = self.alive().await?;
-        let dead =
-            arriving.into_iter().chain(placed.into_iter().filter(|path| !is_alive(path, &alive)));
+        let placed = placed.into_iter().filter(|path| !is_among(path, &alive));
+        let dead = arriving.into_iter().chain(placed).filter(|path| !is_among(path, &in_hand));
         let files = remove(self.bodies.placed(), dead.collect()).await?;
         Ok(rows + files)
     }
@@ -96,8 +97,8 @@ fn last_written(path: &Path) -> io::Result<Option<Duration>> {
     }
 }
 
-fn is_alive(path: &Path, alive: &HashSet<String>) -> bool {
-    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| alive.contains(name))
+fn is_among(path: &Path, names: &HashSet<String>) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_some_and(|name| names.contains(name))
 }
 
 /// Removes files; one that is gone already was given up by whoever wrote it.
@@ -128,14 +129,10 @@ mod tests {
     #[tokio::test]
     async fn what_a_crash_left_is_swept_after_a_day_and_nothing_else() {
         let fixture = Fixture::new().await;
-        let id = SubmissionId::generate();
-        let mut body = fixture.store.body_writer(id, &MessageKey::generate());
-        body.write(LARGE).await.unwrap();
-        assert_eq!(fixture.files("tmp"), [id.to_string()]);
-        // As a crash does: whatever would tidy up does not run.
-        std::mem::forget(body);
-        let lost = SubmissionId::generate().to_string();
-        std::fs::write(fixture.path().join("bodies").join(lost), LARGE).unwrap();
+        for directory in ["tmp", "bodies"] {
+            let lost = SubmissionId::generate().to_string();
+            std::fs::write(fixture.path().join(directory).join(lost), LARGE).unwrap();
+        }
         fixture.keep(Sent { body: LARGE, fingerprint: None, ..Sent::default() }).await.unwrap();
 
         let delivery = fixture.store.list(false, 10).await.unwrap().remove(0);
@@ -144,6 +141,22 @@ mod tests {
         assert_eq!(fixture.files("tmp").len(), 0);
         assert_eq!(fixture.files("bodies"), [delivery.submission.to_string()]);
         assert_eq!(fixture.body(&delivery).await, LARGE);
+    }
+
+    #[tokio::test]
+    async fn a_body_in_hand_is_left_alone_however_old_a_clock_that_jumped_makes_it() {
+        let fixture = Fixture::new().await;
+        let (id, key) = (SubmissionId::generate(), MessageKey::generate());
+        let mut body = fixture.store.body_writer(id, &key);
+        body.write(LARGE).await.unwrap();
+        let body = body.finish().await.unwrap();
+        check(&fixture, 2 * LEFT_BEHIND, 0).await;
+        assert_eq!(fixture.files("tmp"), [id.to_string()]);
+        let (_, in_hand) = fixture.store.bodies.place(id, body).await.unwrap();
+        check(&fixture, 2 * LEFT_BEHIND, 0).await;
+        assert_eq!(fixture.files("bodies"), [id.to_string()]);
+        drop(in_hand);
+        check(&fixture, 2 * LEFT_BEHIND, 1).await;
     }
 
     #[tokio::test]
