@@ -12,6 +12,7 @@
 //! - [`marker`]: how the milter knows the relay's own mail; [`own_id`]: how an answer to it is known.
 //! - [`directive::Wishes`]: what the `zivver-*` headers ask for.
 //! - [`submission::Submission`]: one accepted message with its wishes.
+//! - [`submitter::Submitter`]: who hands a message over, and for which authors they may speak.
 //! - [`conversation::Conversation`]: the recipients who see each other; every Bcc recipient has one alone.
 //! - [`decision`]: the ladder; how a recipient is verified, and why each stronger rung was passed over.
 //! - [`transport::Floor`]: the least that a connection must prove; [`transport::Seen`]: what it did prove.
@@ -44,5 +45,6 @@ pub mod secret;
 pub mod selection;
 pub mod spf;
 pub mod submission;
+pub mod submitter;
 pub mod text;
 pub mod transport;

@@ -1,11 +1,15 @@
 //! The message as it leaves by direct delivery or as `.eml`: byte for byte what came in, less the control headers.
 
+use std::net::IpAddr;
+
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 
 use crate::directive;
 use crate::message::Head;
 use crate::moment::Moment;
+use crate::submission::Arrival;
+use crate::text::HeaderText;
 
 /// Fields that are meant for this side only: who else gets the message, where bounces went before, and why a
 /// sensitivity label was lowered, which is free text of the sender's own organisation.
@@ -25,13 +29,24 @@ pub fn strip(head: &Head<'_>) -> Vec<u8> {
     out
 }
 
-/// The trace line that the relay adds on top (RFC 5321, section 4.4). `with` is the protocol that the message came by
-/// (RFC 3848).
-pub fn received(hostname: &str, with: &str, id: &str, accepted: Moment) -> String {
+/// The trace line that the relay adds on top (RFC 5321, section 4.4).
+pub fn received(hostname: &str, arrival: &Arrival, id: &str, accepted: Moment) -> String {
     let date =
         OffsetDateTime::from_unix_timestamp(accepted.0).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let date = date.format(&Rfc2822).unwrap_or_default();
-    format!("Received: by {hostname} (Zegel) with {with} id {id};\r\n\t{date}\r\n")
+    let from = arrival.from.as_ref().map_or_else(String::new, |(name, address)| {
+        format!("from {} ([{}])\r\n\t", HeaderText::new(name), literal(*address))
+    });
+    let with = arrival.protocol;
+    format!("Received: {from}by {hostname} (Zegel) with {with} id {id};\r\n\t{date}\r\n")
+}
+
+/// As in RFC 5321, section 4.1.3, without the brackets.
+fn literal(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(four) => four.to_string(),
+        IpAddr::V6(six) => format!("IPv6:{six}"),
+    }
 }
 
 #[cfg(test)]
@@ -70,7 +85,7 @@ mod tests {
     #[test]
     fn the_trace_line_says_by_whom_and_when() {
         assert_eq!(
-            received("relay.example.org", "LMTP", "0123", Moment(0)),
+            received("relay.example.org", &Arrival::default(), "0123", Moment(0)),
             "Received: by relay.example.org (Zegel) with LMTP id 0123;\r\n\tThu, 01 Jan 1970 00:00:00 +0000\r\n"
         );
     }

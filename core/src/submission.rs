@@ -1,6 +1,7 @@
 //! One accepted message: who may see it, what was asked for it, and what of it may be told before verification.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,34 @@ pub struct Submission {
     pub wishes: Wishes,
     /// Octets of the message as received.
     pub size: u64,
+    #[serde(default)]
+    pub arrival: Arrival,
+}
+
+/// How the message came in, for its Received field (RFC 5321, section 4.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    pub protocol: Protocol,
+    /// What the mail server that sent it called itself, and where it stands; `None` for the local one, and for people, whose
+    /// whereabouts are nobody's business.
+    pub from: Option<(String, IpAddr)>,
+}
+
+/// The registered names (RFC 3848).
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Protocol {
+    #[default]
+    #[serde(rename = "LMTP")]
+    Lmtp,
+    /// After HELO.
+    #[serde(rename = "SMTP")]
+    Smtp,
+    #[serde(rename = "ESMTP")]
+    Esmtp,
+    #[serde(rename = "ESMTPS")]
+    Esmtps,
+    #[serde(rename = "ESMTPSA")]
+    Esmtpsa,
 }
 
 /// Why a message cannot become a submission: 550 or 554 with an enhanced status code (RFC 3463).
@@ -64,6 +93,7 @@ impl Submission {
             addressees: head.addressees(),
             wishes,
             size,
+            arrival: Arrival::default(),
         })
     }
 
@@ -74,6 +104,18 @@ impl Submission {
             AccessRight::AccessCode(_) => Right::AccessCode,
         });
         Wish { direct: self.wishes.direct, right, email_fallback: self.wishes.email_fallback }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lmtp => "LMTP",
+            Self::Smtp => "SMTP",
+            Self::Esmtp => "ESMTP",
+            Self::Esmtps => "ESMTPS",
+            Self::Esmtpsa => "ESMTPSA",
+        })
     }
 }
 

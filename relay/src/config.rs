@@ -1,5 +1,7 @@
 //! `relay.toml`: one tree that is format, defaults and documentation at once. Values with rules check themselves.
 
+mod directory;
+mod gateway;
 mod values;
 
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +18,8 @@ use zegel_core::marker::Key;
 use zegel_core::notice::Organisation;
 use zegel_core::transport::Floor;
 
+pub use directory::{ActiveFilter, Directory, Filter, Ldap, LdapUrl};
+pub use gateway::{Gateway, Listener, Service, Spf};
 pub use values::{Mode, Origin, Span};
 
 #[derive(Clone, Debug, Deserialize)]
@@ -37,6 +41,10 @@ pub struct Config {
     pub organisation: Organisation,
     #[serde(default)]
     pub lmtp: Lmtp,
+    #[serde(default)]
+    pub gateway: Gateway,
+    #[serde(default)]
+    pub directory: Directory,
     #[serde(default)]
     pub dns: Dns,
     #[serde(default)]
@@ -68,6 +76,20 @@ pub struct Lmtp {
 pub struct Dns {
     /// Name servers to ask; none means those of the system (`/etc/resolv.conf`).
     pub servers: Vec<SocketAddr>,
+    pub dnssec: Dnssec,
+    /// DNSKEY records of the root, as a zone file has them; none means those of the DNS root that everybody uses.
+    pub trust_anchor: Option<PathBuf>,
+}
+
+/// Who checks signatures (DNSSEC). DANE and NTA 7516 rest on it.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Dnssec {
+    /// The relay itself. The name servers must pass signatures on.
+    #[default]
+    Validate,
+    /// Nobody: no answer counts as secure.
+    Off,
 }
 
 /// Delivery to the recipients' mail servers.
@@ -149,6 +171,10 @@ pub struct Limits {
     /// Recipients of one transaction.
     pub recipients_max: usize,
     pub lmtp_connections_max: usize,
+    /// Connections of one service of the gateway, on all its listeners together.
+    pub smtp_connections_max: usize,
+    /// Connections that one client may have to one service: an IPv4 address, or a /64 of IPv6.
+    pub smtp_connections_per_address_max: usize,
     /// Deliveries in hand at once.
     pub deliveries_max: usize,
     pub portal_connections_max: usize,
@@ -183,6 +209,10 @@ impl Default for Limits {
             // What routing.md has the mail server send at once.
             recipients_max: 2000,
             lmtp_connections_max: 100,
+            // An idle one costs 4 KB of memory, 13 KB inside TLS; the unit's LimitNOFILE has room for both services.
+            smtp_connections_max: 10_000,
+            // What Postfix lets one client have (smtpd_client_connection_count_limit).
+            smtp_connections_per_address_max: 50,
             deliveries_max: 50,
             portal_connections_max: 500,
             // What a day of deliveries, or the clean-up after a full disk, writes; little beside any mail spool.
@@ -262,6 +292,8 @@ impl Config {
         if self.portal.link_days == 0 {
             found.push("portal.link-days: 0 days leave no time to read; set at least 1".into());
         }
+        found.extend(self.gateway.contradictions(self.portal.listen));
+        found.extend(self.directory.ldap.iter().flat_map(Ldap::contradictions));
         found
     }
 
@@ -272,6 +304,11 @@ impl Config {
             ("limits.message-size-max", limits.message_size_max == 0),
             ("limits.recipients-max", limits.recipients_max == 0),
             ("limits.lmtp-connections-max", limits.lmtp_connections_max == 0),
+            ("limits.smtp-connections-max", limits.smtp_connections_max == 0),
+            (
+                "limits.smtp-connections-per-address-max",
+                limits.smtp_connections_per_address_max == 0,
+            ),
             ("limits.deliveries-max", limits.deliveries_max == 0),
             ("limits.portal-connections-max", limits.portal_connections_max == 0),
             ("retry.first", retry.first.is_zero()),
@@ -289,7 +326,7 @@ impl Config {
             self.open_socket(),
             self.lost_switches(),
         ];
-        found.into_iter().flatten().collect()
+        found.into_iter().flatten().chain(self.gateway.advice()).collect()
     }
 
     /// Text messages, access codes and DANE are not offered yet: a policy that counts on them holds mail for nothing.
@@ -407,6 +444,8 @@ mod tests {
             ("limits", "message-size-max = 0"),
             ("limits", "recipients-max = 0"),
             ("limits", "lmtp-connections-max = 0"),
+            ("limits", "smtp-connections-max = 0"),
+            ("limits", "smtp-connections-per-address-max = 0"),
             ("limits", "deliveries-max = 0"),
             ("limits", "portal-connections-max = 0"),
             ("retry", "first = \"0s\""),

@@ -5,6 +5,8 @@
 //! section goes to the store without its control headers, and the body streams after it. What the message asked for
 //! stands in its [`Submission`], which is sealed apart.
 
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use std::time::Duration;
@@ -17,9 +19,10 @@ use zegel_core::envelope::Envelope;
 use zegel_core::message::{HEAD_MAX, Head};
 use zegel_core::moment::Moment;
 use zegel_core::outgoing;
-use zegel_core::submission::{Refusal, Submission};
+use zegel_core::submission::{Arrival, Refusal, Submission};
+use zegel_core::submitter::Submitter;
 
-use crate::admission::{self, Capabilities};
+use crate::admission::{self, Admission, Asked, Capabilities, Gate};
 use crate::id::SubmissionId;
 use crate::lifecycle;
 use crate::store::{BodyWriter, Kept, NewSubmission, Store, StoreError};
@@ -43,9 +46,18 @@ pub struct Rules {
 #[derive(Clone, Debug)]
 pub struct Intake {
     store: Store,
+    gate: Gate,
     rules: Rules,
     /// Octets of the disk that no message may take.
     reserve: u64,
+}
+
+/// One transaction before its message comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    pub envelope: Envelope,
+    pub submitter: Submitter,
+    pub arrival: Arrival,
 }
 
 /// One message while its octets arrive.
@@ -62,7 +74,7 @@ pub struct Draft {
 enum Stage {
     /// The header section is not complete yet.
     Head {
-        envelope: Envelope,
+        transaction: Transaction,
         octets: Vec<u8>,
     },
     Body(Box<Body>),
@@ -84,8 +96,8 @@ struct Body {
 struct Content(Context);
 
 impl Intake {
-    pub fn new(store: Store, rules: Rules) -> Self {
-        Self { store, rules, reserve: 0 }
+    pub fn new(store: Store, gate: Gate, rules: Rules) -> Self {
+        Self { store, gate, rules, reserve: 0 }
     }
 
     /// Takes nothing more once the disk has less than this: what is left is for the deliveries of what was taken.
@@ -100,13 +112,28 @@ impl Intake {
         Ok(self.store.room_for(octets, self.reserve).await?)
     }
 
-    pub fn begin(&self, envelope: Envelope) -> Draft {
+    /// Who may submit is asked here.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The answer to MAIL: whether this client may send from this sender, and there is room for what it announces.
+    pub async fn admit(&self, asked: Asked) -> Admission {
+        match self.room_for(asked.size.unwrap_or(0)).await {
+            Ok(()) => self.gate.admit(asked).await,
+            Err(Verdict::Full) => Admission::Full,
+            Err(_) => Admission::Unavailable,
+        }
+    }
+
+    pub fn begin(&self, transaction: Transaction) -> Draft {
+        let envelope = &transaction.envelope;
         Draft {
             intake: self.clone(),
             id: SubmissionId::generate(),
             sender: envelope.sender.as_ref().map(|sender| sender.domain().clone()),
             recipients: envelope.recipients.len(),
-            stage: Stage::Head { envelope, octets: Vec::new() },
+            stage: Stage::Head { transaction, octets: Vec::new() },
         }
     }
 
@@ -162,8 +189,8 @@ impl Draft {
     async fn open(&mut self) {
         let over = Stage::Over(Verdict::Unavailable);
         self.stage = match std::mem::replace(&mut self.stage, over) {
-            Stage::Head { envelope, octets } => {
-                match Body::open(&self.intake, self.id, envelope, &octets).await {
+            Stage::Head { transaction, octets } => {
+                match Body::open(&self.intake, self.id, transaction, &octets).await {
                     Ok(body) => Stage::Body(Box::new(body)),
                     Err(verdict) => Stage::Over(verdict),
                 }
@@ -179,14 +206,15 @@ impl Body {
     async fn open(
         intake: &Intake,
         id: SubmissionId,
-        envelope: Envelope,
+        transaction: Transaction,
         octets: &[u8],
     ) -> Result<Self, Verdict> {
+        let Transaction { envelope, submitter, arrival } = transaction;
         let head = Head::parse(octets).map_err(Refusal::from)?;
-        let submission = Submission::new(envelope, &head, 0)?;
+        let submission = Submission { arrival, ..Submission::new(envelope, &head, 0)? };
         admission::not_own(&submission, &intake.rules.own)?;
         admission::demands(&submission.wishes, intake.rules.capabilities)?;
-        admission::author(&intake.store, &submission.from).await?;
+        intake.gate.author(&submitter, &submission.from).await?;
         intake.room_for(0).await?;
 
         let key = MessageKey::generate();
@@ -284,188 +312,5 @@ fn expires(accepted: Moment, link_days: u16, asked: Option<Expiration>) -> Momen
 impl std::fmt::Debug for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Content(…)")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::AsyncReadExt;
-    use zegel_core::decision::Right;
-    use zegel_core::directive::Expire;
-    use zegel_core::envelope::Recipient;
-    use zegel_core::transport::Floor;
-
-    use super::*;
-    use crate::store::Delivery;
-    use crate::vault::Keyring;
-
-    const MESSAGE: &str = "Received: by a.example\r\nFrom: Jan <jan@a.example>\r\nTo: els@b.example\r\n\
-        Message-ID: <1@a.example>\r\nzivver-direct-delivery: tls tls1.2\r\nSubject: x\r\n\r\nBody\r\n\r\n.\r\n";
-
-    const STRIPPED: &str = "Received: by a.example\r\nFrom: Jan <jan@a.example>\r\nTo: els@b.example\r\n\
-        Message-ID: <1@a.example>\r\nSubject: x\r\n\r\nBody\r\n\r\n.\r\n";
-
-    /// An intake where `a.example` may submit, and the directory that its store stands in.
-    async fn intake() -> (Intake, tempfile::TempDir) {
-        let directory = tempfile::tempdir().unwrap();
-        let keyring = Keyring::create(&directory.path().join("relay.key")).unwrap();
-        let store = Store::open(&directory.path().join("store"), keyring.into()).await.unwrap();
-        store.add_domain(&"a.example".parse().unwrap(), Moment(0)).await.unwrap();
-        (
-            Intake::new(
-                store,
-                Rules {
-                    link_days: 30,
-                    capabilities: Capabilities::default(),
-                    own: "secure@b.example".parse().unwrap(),
-                },
-            ),
-            directory,
-        )
-    }
-
-    async fn submit(intake: &Intake, recipients: &[&str], message: &[u8], piece: usize) -> Verdict {
-        let recipients =
-            recipients.iter().map(|to| Recipient::plain(to.parse().unwrap())).collect();
-        let sender = Some("jan@a.example".parse().unwrap());
-        let mut draft = intake.begin(Envelope { sender, recipients, envelope_id: None });
-        for text in message.chunks(piece.max(1)) {
-            draft.push(text).await;
-        }
-        draft.end().await
-    }
-
-    async fn deliveries(intake: &Intake) -> Vec<Delivery> {
-        intake.store().list(true, 100).await.unwrap()
-    }
-
-    /// A message that is refused in the same way whatever the pieces, and leaves nothing.
-    #[track_caller]
-    fn check_refused(message: &str, expected: &Refused) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let (intake, _directory) = intake().await;
-            for piece in [1, 7, message.len()] {
-                let verdict = submit(&intake, &["els@b.example"], message.as_bytes(), piece).await;
-                assert_eq!(
-                    verdict,
-                    Verdict::Refused(expected.clone()),
-                    "in pieces of {piece}: {message:.100}"
-                );
-                assert!(
-                    deliveries(&intake).await.is_empty(),
-                    "something was kept of {message:.100}"
-                );
-            }
-        });
-    }
-
-    #[tokio::test]
-    async fn message_is_kept_without_its_control_headers_whatever_the_pieces() {
-        for piece in 1..MESSAGE.len() {
-            let (intake, _directory) = intake().await;
-            assert_eq!(
-                submit(&intake, &["els@b.example"], MESSAGE.as_bytes(), piece).await,
-                Verdict::Kept
-            );
-            let [delivery] = &deliveries(&intake).await[..] else { panic!("one delivery is kept") };
-            let stored = intake.store().submission(delivery.submission).await.unwrap().unwrap();
-            assert_eq!(stored.submission.wishes.direct, Some(Floor::Tls));
-            assert_eq!(stored.submission.size, MESSAGE.len() as u64);
-            let mut body = String::new();
-            intake
-                .store()
-                .read_body(&stored)
-                .await
-                .unwrap()
-                .read_to_string(&mut body)
-                .await
-                .unwrap();
-            assert_eq!(body, STRIPPED, "in pieces of {piece}");
-        }
-    }
-
-    #[tokio::test]
-    async fn message_of_a_header_section_alone_is_kept() {
-        let (intake, _directory) = intake().await;
-        let verdict = submit(&intake, &["els@b.example"], b"From: jan@a.example\r\n", 100).await;
-        assert_eq!((verdict, deliveries(&intake).await.len()), (Verdict::Kept, 1));
-    }
-
-    #[tokio::test]
-    async fn transaction_that_is_repeated_or_split_is_one_message() {
-        let (intake, _directory) = intake().await;
-        let other_hop = MESSAGE.replace("by a.example", "by c.example");
-        let other_text = MESSAGE.replace("Body", "Text");
-        for (recipient, message, expected) in [
-            ("els@b.example", MESSAGE, 1),
-            ("els@b.example", &other_hop, 1),
-            ("piet@b.example", &other_hop, 2),
-            ("els@b.example", &other_text, 3),
-        ] {
-            let verdict = submit(&intake, &[recipient], message.as_bytes(), 100).await;
-            assert_eq!(
-                (verdict, deliveries(&intake).await.len()),
-                (Verdict::Kept, expected),
-                "{recipient}"
-            );
-        }
-        let deliveries = deliveries(&intake).await;
-        let submissions: std::collections::BTreeSet<_> =
-            deliveries.iter().map(|delivery| delivery.submission).collect();
-        assert_eq!(submissions.len(), 2);
-    }
-
-    #[test]
-    fn what_cannot_be_kept_as_asked_is_refused() {
-        let domain = "c.example".parse().unwrap();
-        check_refused("From: jan@c.example\r\n\r\n", &Refused::NoAccount(domain));
-        let right = MESSAGE
-            .replace("Subject:", "zivver-access-right: els@b.example sms +31612345678\r\nSubject:");
-        check_refused(&right, &Refused::CannotVerifyBy(Right::Sms));
-        let loops = format!("{}{MESSAGE}", "Received: by a.example\r\n".repeat(99));
-        check_refused(&loops, &Refused::Message(Refusal::Loop(100)));
-        let own = "Message-ID: <0190a1b2c3d47e5f8a9b0c1d2e3f4a5d.zegel@b.example>\r\n\
-                   From: Secure@b.example\r\n\r\n";
-        check_refused(own, &Refused::OwnMail);
-        for message in [
-            "",
-            "\r\nFrom: jan@a.example\r\n",
-            "no header\r\n\r\n",
-            "From: a@a.example, b@a.example\r\n\r\n",
-        ] {
-            let head = Head::parse(message.as_bytes()).map_err(Refusal::from);
-            let refusal = head.and_then(|head| head.from().map_err(Refusal::from)).unwrap_err();
-            check_refused(message, &Refused::Message(refusal));
-        }
-    }
-
-    #[tokio::test]
-    async fn nothing_is_taken_that_would_eat_the_reserve() {
-        let (intake, _directory) = intake().await;
-        assert_eq!(intake.room_for(1000).await, Ok(()));
-        let intake = intake.with_reserve(u64::MAX);
-        assert_eq!(intake.room_for(0).await, Err(Verdict::Full));
-        let verdict = submit(&intake, &["els@b.example"], MESSAGE.as_bytes(), 100).await;
-        assert_eq!((verdict, deliveries(&intake).await.len()), (Verdict::Full, 0));
-    }
-
-    #[tokio::test]
-    async fn endless_header_section_is_refused_before_it_fills_the_memory() {
-        let (intake, _directory) = intake().await;
-        let line = format!("X: {}\r\n", "x".repeat(900));
-        let head = line.repeat(HEAD_MAX / line.len() + 2);
-        let verdict =
-            submit(&intake, &["els@b.example"], format!("{head}{MESSAGE}").as_bytes(), 64 * 1024)
-                .await;
-        assert_eq!(verdict, Verdict::Refused(Refused::HeadTooLong));
-    }
-
-    #[test]
-    fn message_may_ask_to_be_kept_for_less_time_but_not_for_more() {
-        let asked = |after_seconds| Some(Expiration { after_seconds, what: Expire::Delete });
-        assert_eq!(expires(Moment(10), 1, None), Moment(86_410));
-        assert_eq!(expires(Moment(10), 1, asked(60)), Moment(70));
-        assert_eq!(expires(Moment(10), 1, asked(100_000)), Moment(86_410));
     }
 }

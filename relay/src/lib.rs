@@ -5,8 +5,10 @@
 //! [`pipeline`] also uses [`outbound`]; only [`server`] knows all of them.
 
 pub mod admission;
+pub mod certificate;
 pub mod cli;
 pub mod config;
+pub mod dns;
 pub mod id;
 pub mod intake;
 pub mod lifecycle;

@@ -4,12 +4,15 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
-use crate::admission::Capabilities;
-use crate::config::Config;
+use crate::admission::{Capabilities, Directory, Gate};
+use crate::certificate::Certificate;
+use crate::config::{self, Config};
+use crate::dns::Resolver;
 use crate::intake::{Intake, Rules};
 use crate::lifecycle::{self, Lifecycle};
 use crate::outbound::Outbound;
@@ -33,6 +36,7 @@ pub struct Fatal(pub String);
 /// All sockets of the relay, bound.
 struct Sockets {
     lmtp: UnixListener,
+    gateway: Option<smtp::Gateway>,
     portal: TcpListener,
 }
 
@@ -60,22 +64,39 @@ impl Signals {
 pub async fn run(config: Config) -> Result<(), Fatal> {
     let lifecycle = Lifecycle::new();
     let signals = Signals::listen()?;
-    let outbound =
-        Outbound::new(config.hostname.as_str(), &config.dns, &config.outbound).map_err(Fatal)?;
+    let resolver = Resolver::new(&config.dns).map_err(Fatal)?;
+    let outbound = Outbound::new(config.hostname.as_str(), resolver.clone(), &config.outbound)
+        .map_err(Fatal)?;
     let tls = portal::tls(&config.portal).map_err(|error| Fatal(error.to_string()))?;
     let marker_key = config.marker_key().map_err(|error| Fatal(error.to_string()))?;
+    let directory = config.directory.ldap.as_ref().map(Directory::new).transpose();
+    let directory = directory.map_err(|error| Fatal(format!("directory.ldap.{error}")))?;
+    raise_files_max(&config);
     // The sockets come first: who finds them taken must not take the store's work away from who has them.
     let sockets = bind(&config).await?;
     let store = open_store(&config).await?;
+    let gateway = sockets.gateway.as_ref().map(|gateway| gateway.certificate().clone());
+    let certificates: Vec<_> = tls.clone().into_iter().chain(gateway).collect();
 
-    let terms = smtp::Terms::new(&config, marker_key.clone());
-    let intake =
-        Intake::new(store.clone(), intake_rules(&config)).with_reserve(config.limits.disk_reserve);
+    let terms = smtp::Terms::new(smtp::Service::Lmtp, &config, marker_key.clone());
+    let mut gate = Gate::new(store.clone()).with_spf(
+        resolver,
+        config.hostname.clone(),
+        config.gateway.spf.clone(),
+    );
+    if let Some(directory) = directory {
+        gate = gate.with_directory(directory);
+    }
+    let intake = Intake::new(store.clone(), gate, intake_rules(&config))
+        .with_reserve(config.limits.disk_reserve);
     let pipeline =
         Pipeline::new(store.clone(), Arc::new(outbound), Settings::new(&config, marker_key));
     let portal = Portal::new(store.clone(), &config, lifecycle.clone());
 
     let limits = config.limits.clone();
+    if let Some(gateway) = sockets.gateway {
+        watch(&lifecycle, "gateway", gateway.serve(intake.clone(), lifecycle.clone()));
+    }
     watch(&lifecycle, "lmtp", {
         let (lifecycle, clients) = (lifecycle.clone(), limits.lmtp_connections_max);
         async move { smtp::serve(sockets.lmtp, intake, terms, clients, lifecycle).await }
@@ -90,7 +111,7 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     watch(&lifecycle, "store", last(store.clone(), lifecycle.clone()));
 
     ready(&config);
-    let told = until_told_to_stop(signals, &lifecycle).await;
+    let told = until_told_to_stop(signals, &certificates, &lifecycle).await;
     stop(&lifecycle).await;
     store.close().await;
     told
@@ -114,10 +135,11 @@ fn intake_rules(config: &Config) -> Rules {
 
 async fn bind(config: &Config) -> Result<Sockets, Fatal> {
     let lmtp = smtp::bind(&config.lmtp).map_err(|error| Fatal(format!("lmtp: {error}")))?;
+    let gateway = smtp::Gateway::bind(config).await.map_err(|error| Fatal(error.to_string()))?;
     let portal = TcpListener::bind(config.portal.listen).await.map_err(|error| {
         Fatal(format!("portal.listen: cannot listen on {}: {error}", config.portal.listen))
     })?;
-    Ok(Sockets { lmtp, portal })
+    Ok(Sockets { lmtp, gateway, portal })
 }
 
 /// Starts a part of the relay. None of them ends by itself: one that does takes the process down, so that the service
@@ -141,22 +163,77 @@ fn watch(
 }
 
 fn ready(config: &Config) {
+    for listener in &config.gateway.listeners {
+        info!("listening: {listener}");
+    }
     info!("ready: LMTP on {}, portal on {}", config.lmtp.socket.display(), config.portal.listen);
     if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
         warn!("cannot tell the service manager: {error}");
     }
 }
 
-async fn until_told_to_stop(signals: Signals, lifecycle: &Lifecycle) -> Result<(), Fatal> {
+async fn until_told_to_stop(
+    signals: Signals,
+    certificates: &[Certificate],
+    lifecycle: &Lifecycle,
+) -> Result<(), Fatal> {
     let Signals { mut term, mut interrupt, mut hangup } = signals;
     loop {
         tokio::select! {
             _ = term.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             () = lifecycle.stopping() => return Err(Fatal("a part of the relay ended by itself; see above".into())),
-            _ = hangup.recv() => warn!("SIGHUP changes nothing: relay.toml is read at start; restart to apply it"),
+            _ = hangup.recv() => certificates.iter().for_each(reload),
         }
     }
+}
+
+/// A certificate that was renewed counts from the next connection on. What else stands in relay.toml needs a restart.
+fn reload(certificate: &Certificate) {
+    let file = certificate.file().display();
+    match certificate.reload() {
+        Ok(()) => info!("read the certificate {file} again"),
+        Err(error) => {
+            error!(
+                "the certificate {file} stays as it was: {error}; mend it and send SIGHUP again"
+            );
+        }
+    }
+}
+
+/// Each connection is an open file, and what a login shell lets a program have is few. As many as it may have are taken.
+fn raise_files_max(config: &Config) {
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
+        if soft < hard {
+            setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+        }
+        Ok(hard)
+    });
+    match raised {
+        Ok(files) if files < files_needed(config) => warn!(
+            "this process may have {files} files open, fewer than the connections that relay.toml allows: raise LimitNOFILE in \
+             the service unit, or lower limits.smtp-connections-max"
+        ),
+        Ok(_) => {}
+        Err(error) => warn!("cannot raise the limit of open files: {error}"),
+    }
+}
+
+/// With all connections that may be there at once. A delivery has the message's file open, and asks name servers.
+fn files_needed(config: &Config) -> u64 {
+    const OWN: usize = 100;
+    let limits = &config.limits;
+    let services = [config::Service::Submission, config::Service::Relay]
+        .into_iter()
+        .filter(|service| config.gateway.listeners.iter().any(|one| one.service == *service));
+    let needed = limits
+        .smtp_connections_max
+        .saturating_mul(services.count())
+        .saturating_add(limits.lmtp_connections_max)
+        .saturating_add(limits.portal_connections_max)
+        .saturating_add(limits.deliveries_max.saturating_mul(4))
+        .saturating_add(OWN);
+    needed as u64
 }
 
 async fn stop(lifecycle: &Lifecycle) {
@@ -202,8 +279,11 @@ async fn sweep(store: Store, rows_kept: Duration, lifecycle: Lifecycle) {
 mod tests {
     use zegel_core::address::Address;
     use zegel_core::envelope::{Envelope, Recipient};
+    use zegel_core::submission::Arrival;
+    use zegel_core::submitter::Submitter;
 
     use super::*;
+    use crate::intake::Transaction;
 
     const MESSAGE: &[u8] = b"From: jan@example.org\r\n\r\nBody\r\n";
 
@@ -229,10 +309,16 @@ mod tests {
     /// Hands one message in.
     async fn submit(store: &Store, config: &Config, message: &[u8]) {
         let author: Address = "jan@example.org".parse().unwrap();
-        store.add_account(&author, lifecycle::now()).await.unwrap();
+        store.add_domain(author.domain(), lifecycle::now()).await.unwrap();
         let to = Recipient::plain("els@example.net".parse().unwrap());
         let envelope = Envelope { sender: Some(author), recipients: vec![to], envelope_id: None };
-        let mut draft = Intake::new(store.clone(), intake_rules(config)).begin(envelope);
+        let gate = Gate::new(store.clone());
+        let intake = Intake::new(store.clone(), gate, intake_rules(config));
+        let mut draft = intake.begin(Transaction {
+            envelope,
+            submitter: Submitter::Local,
+            arrival: Arrival::default(),
+        });
         draft.push(message).await;
         draft.end().await;
     }
@@ -250,8 +336,12 @@ mod tests {
         Keyring::create(&config.key_file).unwrap();
 
         let store = open_store(&config).await.unwrap();
-        let outbound =
-            Outbound::new(config.hostname.as_str(), &config.dns, &config.outbound).unwrap();
+        let outbound = Outbound::new(
+            config.hostname.as_str(),
+            Resolver::new(&config.dns).unwrap(),
+            &config.outbound,
+        )
+        .unwrap();
         let settings = Settings::new(&config, None);
         let lifecycle = Lifecycle::new();
         let pipeline = Pipeline::new(store.clone(), Arc::new(outbound), settings);

@@ -89,6 +89,8 @@ async fn no_message_eats_the_reserve_on_which_deliveries_go_on() {
 async fn a_disk_that_can_hold_no_more_files_is_told_at_once() {
     let disk = Disk::new(SMALL);
     let mut lab = lab_on(&disk, 0).await;
+    // The relay has its database open.
+    submit_lmtp(lab.relay.socket(), &letter("before", false)).await.expect_kept();
     use_up_files(&disk.mount_point());
     expect_refused_soon(&lab, true).await;
     lab.relay.stop().await;

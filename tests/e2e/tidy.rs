@@ -141,9 +141,9 @@ fn the_rooms_of_the_relay_do_not_know_each_other() {
 fn the_smtp_session_knows_neither_sockets_nor_a_runtime() {
     let session: Vec<_> = sources("relay/src/smtp", "rs")
         .into_iter()
-        .filter(|source| source.path.ends_with("session.rs"))
+        .filter(|source| source.path.starts_with("relay/src/smtp/session"))
         .collect();
-    assert_eq!(session.len(), 1);
+    assert!(session.len() >= 3, "the session is not where it was");
     check(&session, &["tokio", "std::net", "async ", "rustls"], &[]);
 }
 

@@ -18,12 +18,14 @@ pub enum Line {
     Server(String),
 }
 
-/// Reads a dialogue; `None` for one that tells what becomes of a message (`V:`): that is the store's affair.
+/// Reads a dialogue that any client can have with the relay's LMTP socket; `None` for one of another service, and for
+/// one that depends on what the store says (`V:`) or on what happens beside the words (`T:`).
 pub fn read(file: &Path) -> Option<Vec<Line>> {
     let text =
         std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     let lines = || text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    if lines().any(|line| line.starts_with("V:")) {
+    let depends = |line: &str| ["V:", "T:"].iter().any(|kind| line.starts_with(kind));
+    if text.starts_with("# service:") || lines().any(depends) {
         return None;
     }
     Some(lines().filter(|line| !line.starts_with("E:")).map(parse).collect())
@@ -59,7 +61,10 @@ fn parse(line: &str) -> Line {
         "C\\" => Line::Client(
             rest.replace("\\r", "\r").replace("\\n", "\n").replace("\\0", "\0").into_bytes(),
         ),
+        "C*" => Line::Client(b"x".repeat(rest.parse().expect("how often"))),
         "S:" => Line::Server(rest.to_owned()),
-        _ => panic!("a line of a dialogue begins with `C:`, `C\\`, `S:`, `E:` or `V:`: {line:?}"),
+        _ => panic!(
+            "a line of a dialogue begins with `C:`, `C\\`, `C*`, `S:`, `E:` or `V:`: {line:?}"
+        ),
     }
 }

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 
 use crate::ca::{Ca, Kind};
 use crate::dns::{Dns, Zone};
+use crate::gateway::Caller;
 use crate::letter::Letter;
 use crate::mailbox::Maildir;
 use crate::milter::Milter;
@@ -38,6 +39,9 @@ const DOMAINS: &[(&str, u8)] = &[
     ("other.test", 16),
 ];
 
+/// The name in the gateway's certificate.
+pub const GATEWAY_HOST: &str = "gateway.org.test";
+
 /// A domain that takes no mail (RFC 7505).
 pub const NULL_MX: &str = "nullmx.test";
 
@@ -47,6 +51,21 @@ pub const MARKER_KEY: &str = "a key that is long enough to be one, for tests";
 const PORTAL: u8 = 1;
 const NAME_SERVER: u8 = 3;
 const SENDING: u8 = 5;
+
+/// The gateway's listeners: what they offer, and the last octet of their address.
+const LISTENERS: [(Port, &str, u8); 3] = [
+    (Port::Submission, "service = \"submission\"", 6),
+    (Port::Submissions, "service = \"submission\"\nimplicit-tls = true", 7),
+    (Port::Relay, "service = \"relay\"", 8),
+];
+
+/// What the real world has on ports 587, 465 and 25.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Port {
+    Submission,
+    Submissions,
+    Relay,
+}
 
 /// What a test wants to be otherwise.
 #[derive(Clone, Debug)]
@@ -70,6 +89,8 @@ pub struct Setup {
     pub limits: String,
     /// Where the relay's database and sealed files stand, if not in the lab's own directory.
     pub state: Option<PathBuf>,
+    /// The relay has its SMTP gateway, with these lines in `[gateway]` and its tables.
+    pub gateway: Option<String>,
 }
 
 #[derive(Debug)]
@@ -113,6 +134,7 @@ impl Default for Setup {
             retry: "first = \"1s\"\nmax = \"1s\"\n".to_owned(),
             limits: String::new(),
             state: None,
+            gateway: None,
         }
     }
 }
@@ -237,6 +259,17 @@ impl<M: MailServer> Lab<M> {
         self.place.at(host_of(domain))
     }
 
+    /// Where the relay's gateway listens.
+    pub fn gateway(&self, port: Port) -> SocketAddr {
+        let found = LISTENERS.iter().find(|(listener, ..)| *listener == port);
+        self.place.at(found.expect("every port has a listener").2)
+    }
+
+    /// Somebody who calls there.
+    pub fn caller(&self) -> Caller {
+        Caller::new(GATEWAY_HOST, self.ca.root())
+    }
+
     /// The relay's database and sealed files.
     pub fn state(&self) -> PathBuf {
         self.place.file("state")
@@ -293,11 +326,13 @@ group = "postfix"
 
 [dns]
 servers = ["{server}"]
+dnssec = "off"
 
 [outbound]
 port = {port}
 roots = "{root}"
 
+{gateway}
 [policy]
 {policy}
 [portal]
@@ -318,10 +353,23 @@ private-key = "{key}"
         server = dns.server(),
         port = place.port(),
         root = ca.root().display(),
+        gateway = gateway(world, setup),
         policy = setup.policy,
         certificate = leaf.certificate.display(),
         key = leaf.private_key.display(),
         retry = setup.retry,
         limits = setup.limits,
     )
+}
+
+fn gateway(World { place, ca, .. }: &World, setup: &Setup) -> String {
+    let Some(lines) = &setup.gateway else { return String::new() };
+    let leaf = ca.issue(place, Kind::Good, GATEWAY_HOST, None);
+    let (certificate, key) = (leaf.certificate.display(), leaf.private_key.display());
+    let table =
+        format!("[gateway]\ncertificate = \"{certificate}\"\nprivate-key = \"{key}\"\n{lines}\n");
+    let listeners = LISTENERS.map(|(_, offers, host)| {
+        format!("[[gateway.listeners]]\nlisten = \"{}\"\n{offers}\n", place.at(host))
+    });
+    table + &listeners.concat()
 }

@@ -86,6 +86,15 @@ impl Process {
             .unwrap_or_default()
     }
 
+    /// Octets of memory that it occupies now (`VmRSS`, proc(5)).
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("read the program's status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kilobytes.unwrap_or_else(|| panic!("no VmRSS in {status}")) * 1024
+    }
+
     fn assert_alive(&mut self) {
         if let Ok(Some(status)) = self.child.try_wait() {
             panic!("{} ended at once ({status}):\n{}", self.name, self.log());

@@ -89,6 +89,19 @@ impl Relay {
         }
     }
 
+    /// Tells it to read its certificates again.
+    pub fn hang_up(&self) {
+        if let Some(process) = &self.process {
+            process.signal(Signal::SIGHUP);
+        }
+    }
+
+    /// Octets of memory that it occupies now.
+    pub fn memory(&self) -> u64 {
+        let process = self.process.as_ref().expect("the relay runs");
+        process.memory()
+    }
+
     /// Runs one of its commands beside it, and gives back what that printed.
     pub fn command(&self, arguments: &[&str]) -> String {
         let configuration = self.configuration.to_string_lossy();

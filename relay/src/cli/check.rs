@@ -5,9 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{Failure, say};
+use crate::admission::Directory;
 use crate::config::Config;
+use crate::dns::Resolver;
 use crate::outbound::Outbound;
 use crate::portal;
+use crate::smtp;
 use crate::vault::Keyring;
 
 pub(super) fn run(path: &Path) -> Result<ExitCode, Failure> {
@@ -33,14 +36,26 @@ fn problems(config: &Config) -> Vec<String> {
     if let Err(error) = Keyring::load(&config.key_file) {
         found.push(format!("key-file: {error}"));
     }
-    if let Err(error) = Outbound::new(config.hostname.as_str(), &config.dns, &config.outbound) {
-        found.push(format!("outbound: {error}"));
+    match Resolver::new(&config.dns) {
+        Err(error) => found.push(format!("dns: {error}")),
+        Ok(resolver) => {
+            let outbound = Outbound::new(config.hostname.as_str(), resolver, &config.outbound);
+            found.extend(outbound.err().map(|error| format!("outbound: {error}")));
+        }
     }
     if let Err(error) = config.marker_key() {
         found.push(error.to_string());
     }
+    if let Some(Err(error)) = config.directory.ldap.as_ref().map(Directory::new) {
+        found.push(format!("directory.ldap.{error}"));
+    }
     if let Err(error) = portal::tls(&config.portal) {
         found.push(error.to_string());
+    }
+    match smtp::certificate(&config.gateway) {
+        // Absent files are among the contradictions.
+        Ok(_) | Err(smtp::GatewayError::NoCertificate) => {}
+        Err(error) => found.push(error.to_string()),
     }
     found.extend(missing_directory("state-directory", &config.state_directory));
     found.extend(
@@ -69,6 +84,9 @@ fn effective(config: &Config) -> Result<String, std::fmt::Error> {
         config.lmtp.socket.display(),
         config.lmtp.mode.0
     )?;
+    for listener in &config.gateway.listeners {
+        writeln!(text, "gateway          {listener}")?;
+    }
     writeln!(
         text,
         "portal           {} on {}",

@@ -16,6 +16,7 @@ use zegel_core::submission::Submission;
 use super::queue::{evidence, trail};
 use super::{Failure, say};
 use crate::config::Config;
+use crate::dns::Resolver;
 use crate::outbound::Outbound;
 
 #[derive(Debug, Args)]
@@ -46,7 +47,8 @@ impl Explain {
         };
         let submission = Submission::new(envelope, &head, size)
             .map_err(|refusal| format!("refused: 550 {refusal}"))?;
-        let outbound = Outbound::new(config.hostname.as_str(), &config.dns, &config.outbound)?;
+        let outbound =
+            Outbound::new(config.hostname.as_str(), Resolver::new(&config.dns)?, &config.outbound)?;
         for part in conversation::split(&submission.envelope.recipients, &submission.addressees) {
             say(explain_conversation(&part, &submission, &config.policy, &outbound)
                 .await?

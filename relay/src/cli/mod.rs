@@ -2,6 +2,7 @@
 
 mod accounts;
 mod check;
+mod credential;
 mod explain;
 mod queue;
 
@@ -14,7 +15,9 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use nix::sys::prctl;
 use zegel_core::address::{Address, Domain};
+use zegel_core::submitter::Scope;
 
+use crate::admission::Name;
 use crate::config::Config;
 use crate::id::DeliveryId;
 use crate::server;
@@ -47,6 +50,9 @@ enum Command {
     /// Domains of which every author may submit.
     #[command(subcommand)]
     Domain(DomainCommand),
+    /// Logins of applications that submit by SMTP.
+    #[command(subcommand)]
+    Credential(CredentialCommand),
     /// Deliveries and what became of them.
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -63,17 +69,65 @@ enum KeyCommand {
 #[derive(Debug, Subcommand)]
 enum AccountCommand {
     /// Let this author submit.
-    Add { address: Address },
-    /// List the authors who may submit.
+    Add {
+        address: Address,
+        /// Several people share the mailbox.
+        #[arg(long)]
+        functional: bool,
+        /// Another address of the same author.
+        #[arg(long, value_name = "ADDRESS")]
+        alias: Vec<Address>,
+    },
+    /// List the accounts.
     List,
+    /// Let nobody submit as this account, nor as an alias of it.
+    Suspend { address: Address },
+    /// Let a suspended account submit again.
+    Resume { address: Address },
+    /// Forget an account and its aliases.
+    Remove { address: Address },
+    /// Add an alias to an account, or remove one.
+    Alias {
+        address: Address,
+        #[command(flatten)]
+        change: AliasChange,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct AliasChange {
+    #[arg(long, value_name = "ALIAS")]
+    add: Option<Address>,
+    #[arg(long, value_name = "ALIAS")]
+    remove: Option<Address>,
 }
 
 #[derive(Debug, Subcommand)]
 enum DomainCommand {
     /// Let every author of this domain submit.
     Add { domain: Domain },
+    /// Let only authors with an account submit.
+    Remove { domain: Domain },
     /// List the domains.
     List,
+}
+
+#[derive(Debug, Subcommand)]
+enum CredentialCommand {
+    /// Make a login and a password, and show the password this once.
+    Create {
+        /// An author whose mail it may submit: an address, or a domain for all of its addresses. May be repeated.
+        #[arg(long = "for", required = true, value_name = "ADDRESS|DOMAIN")]
+        scopes: Vec<Scope>,
+        /// What it is for; the login begins with it.
+        #[arg(long, default_value = "app")]
+        name: Name,
+    },
+    /// List logins, whose mail they may submit, and when each was last used.
+    List,
+    /// End a login, at once and for ever.
+    Revoke { login: String },
 }
 
 #[derive(Debug, Subcommand)]
@@ -133,6 +187,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         }
         Command::Account(command) => accounts::account(&open(&config).await?, command).await?,
         Command::Domain(command) => accounts::domain(&open(&config).await?, command).await?,
+        Command::Credential(command) => credential::run(&open(&config).await?, command).await?,
         Command::Queue(command) => queue::run(&open(&config).await?, command).await?,
         Command::Explain(explain) => explain.run(&config).await?,
     }

@@ -6,6 +6,7 @@ use tracing::error;
 use zegel_core::address::Domain;
 use zegel_core::decision::Right;
 use zegel_core::submission::Refusal;
+use zegel_core::submitter::NotAllowed;
 
 use crate::store::StoreError;
 
@@ -17,7 +18,7 @@ pub enum Verdict {
     Refused(Refused),
     /// No space left.
     Full,
-    /// The store cannot be used now.
+    /// The store cannot be used now, or the author's account cannot be looked up.
     Unavailable,
 }
 
@@ -29,6 +30,10 @@ pub enum Refused {
     HeadTooLong,
     /// The author, of this domain, has no active account.
     NoAccount(Domain),
+    /// The author, of this domain, has an account that is suspended.
+    Suspended(Domain),
+    /// The submitter may not speak for the author.
+    NotAllowed(NotAllowed),
     /// The relay's own mail, come back through the mail server that hands selected mail over.
     OwnMail,
     /// `zivver-access-right` demands what this relay cannot do.
@@ -72,6 +77,10 @@ impl fmt::Display for Verdict {
             Self::Refused(Refused::NoAccount(domain)) => {
                 write!(f, "refused, no account for the author at {domain}")
             }
+            Self::Refused(Refused::Suspended(domain)) => {
+                write!(f, "refused, the author's account at {domain} is suspended")
+            }
+            Self::Refused(Refused::NotAllowed(why)) => write!(f, "refused, {why}"),
             Self::Refused(Refused::CannotVerifyBy(Right::Sms)) => {
                 f.write_str("refused, text messages are not provided")
             }
@@ -79,7 +88,7 @@ impl fmt::Display for Verdict {
                 f.write_str("refused, access codes are not provided")
             }
             Self::Full => f.write_str("not kept, no space left"),
-            Self::Unavailable => f.write_str("not kept, the store failed"),
+            Self::Unavailable => f.write_str("not kept, the store or the directory failed"),
         }
     }
 }

@@ -38,6 +38,7 @@ use zegel_core::envelope::Recipient;
 use zegel_core::transport::{Certificate, Floor, Miss, Seen};
 
 use crate::config;
+use crate::dns::Resolver;
 
 use client::{Content, Encryption, Kind, Peer, Setback};
 use mx::{Directory, Host, Route};
@@ -97,14 +98,14 @@ pub enum Outcome {
 impl Outbound {
     pub fn new(
         hostname: &str,
-        dns: &config::Dns,
+        resolver: Resolver,
         outbound: &config::Outbound,
     ) -> Result<Self, String> {
         Ok(Self {
             hostname: hostname.to_owned(),
             port: outbound.port,
             source: outbound.source,
-            directory: Directory::new(dns, outbound)?,
+            directory: Directory::new(resolver, outbound),
             connector: Connector::new(outbound.roots.as_deref())?,
         })
     }

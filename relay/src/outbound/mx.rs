@@ -1,21 +1,16 @@
 //! Which hosts take a domain's mail (RFC 5321, section 5.1), and why their names can be believed. Three answers: a
 //! route, none, or unknown; a look-up that failed is never "none".
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::op::ResponseCode;
-use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use tokio::time::timeout;
 use zegel_core::address::Domain;
 use zegel_core::transport::Authentic;
 
 use crate::config::{self, MxAuthenticity};
+use crate::dns::{Answer, Found, Nothing, Resolver};
 
 /// The largest mail domains name six; what comes after ten has never been the only one to work.
 const HOSTS_MAX: usize = 10;
@@ -28,7 +23,7 @@ const LOOKUPS_TIME_MAX: Duration = Duration::from_mins(1);
 
 /// The DNS, and what the administrator says about its names.
 pub(super) struct Directory {
-    resolver: TokioResolver,
+    resolver: Resolver,
     authenticity: MxAuthenticity,
     pinned: Vec<Domain>,
 }
@@ -54,16 +49,6 @@ pub(super) struct Host {
     pub(super) addresses: Result<Vec<IpAddr>, String>,
 }
 
-/// What the DNS says to one question.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Answer<T> {
-    Found(Vec<T>),
-    /// The name exists without such records.
-    Nothing,
-    NoSuchName,
-    Unknown(String),
-}
-
 /// What the MX records say.
 #[derive(Debug, PartialEq, Eq)]
 enum Exchanges {
@@ -75,14 +60,8 @@ enum Exchanges {
 }
 
 impl Directory {
-    pub(super) fn new(dns: &config::Dns, outbound: &config::Outbound) -> Result<Self, String> {
-        let resolver =
-            resolver(&dns.servers).map_err(|error| format!("cannot set up DNS: {error}"))?;
-        Ok(Self {
-            resolver,
-            authenticity: outbound.mx_authenticity,
-            pinned: outbound.pinned.clone(),
-        })
+    pub(super) fn new(resolver: Resolver, outbound: &config::Outbound) -> Self {
+        Self { resolver, authenticity: outbound.mx_authenticity, pinned: outbound.pinned.clone() }
     }
 
     pub(super) async fn route(&self, domain: &Domain) -> Route {
@@ -91,16 +70,18 @@ impl Directory {
     }
 
     async fn look_up(&self, domain: &Domain) -> Route {
-        match self.ask(domain, RecordType::MX, exchange).await {
-            Answer::Found(records) => match exchanges(records) {
+        match self.resolver.mx(domain.as_str()).await {
+            Answer::Found(Found { records, secure, .. }) => match exchanges(records) {
                 Exchanges::Hosts(names) => Route::Hosts(
-                    join_all(names.into_iter().map(|name| self.host(name, domain))).await,
+                    join_all(names.into_iter().map(|name| self.host(name, domain, secure))).await,
                 ),
                 Exchanges::Null => none("5.1.10", format!("{domain} takes no mail (null MX)")),
                 Exchanges::Unusable => Route::Unknown(format!("{domain} has no usable MX record")),
             },
-            Answer::Nothing => self.implicit(domain).await,
-            Answer::NoSuchName => none("5.1.2", format!("{domain} does not exist")),
+            Answer::Nothing(Nothing { no_such_name: false }) => self.implicit(domain).await,
+            Answer::Nothing(Nothing { no_such_name: true }) => {
+                none("5.1.2", format!("{domain} does not exist"))
+            }
             Answer::Unknown(why) => Route::Unknown(why),
         }
     }
@@ -108,27 +89,34 @@ impl Directory {
     /// A domain without MX records takes its mail itself (RFC 5321, section 5.1).
     async fn implicit(&self, domain: &Domain) -> Route {
         match self.addresses(domain).await {
-            Answer::Found(addresses) => Route::Hosts(vec![Host {
+            Answer::Found(Found { records, .. }) => Route::Hosts(vec![Host {
                 name: domain.clone(),
                 authentic: Some(Authentic::UnderRecipientDomain),
-                addresses: Ok(addresses),
+                addresses: Ok(records),
             }]),
-            Answer::Nothing => {
+            Answer::Nothing(Nothing { no_such_name: false }) => {
                 none("5.4.4", format!("{domain} has neither an MX record nor an address"))
             }
-            Answer::NoSuchName => none("5.1.2", format!("{domain} does not exist")),
+            Answer::Nothing(Nothing { no_such_name: true }) => {
+                none("5.1.2", format!("{domain} does not exist"))
+            }
             Answer::Unknown(why) => Route::Unknown(why),
         }
     }
 
-    async fn host(&self, name: Domain, recipient: &Domain) -> Host {
+    /// `secure` is the answer that gave the name.
+    async fn host(&self, name: Domain, recipient: &Domain, secure: bool) -> Host {
         let addresses = match self.addresses(&name).await {
-            Answer::Found(addresses) => Ok(addresses),
-            Answer::Nothing | Answer::NoSuchName => Ok(Vec::new()),
+            Answer::Found(Found { records, .. }) => Ok(records),
+            Answer::Nothing(_) => Ok(Vec::new()),
             Answer::Unknown(why) => Err(why),
         };
         Host {
-            authentic: authentic(&name, recipient, &self.pinned, self.authenticity),
+            authentic: if secure {
+                Some(Authentic::Dnssec)
+            } else {
+                authentic(&name, recipient, &self.pinned, self.authenticity)
+            },
             name,
             addresses,
         }
@@ -136,91 +124,24 @@ impl Directory {
 
     /// Both families by turns, so that neither is left out by the limit.
     async fn addresses(&self, name: &Domain) -> Answer<IpAddr> {
-        let (six, four) = tokio::join!(
-            self.ask(name, RecordType::AAAA, address),
-            self.ask(name, RecordType::A, address)
-        );
+        let (six, four) =
+            tokio::join!(self.resolver.ipv6(name.as_str()), self.resolver.ipv4(name.as_str()));
         match (six, four) {
-            (Answer::Found(six), Answer::Found(four)) => Answer::Found(by_turns(six, four)),
+            (Answer::Found(six), Answer::Found(four)) => Answer::Found(Found {
+                records: by_turns(six.records, four.records),
+                name: six.name,
+                secure: six.secure && four.secure,
+            }),
             (Answer::Found(mut found), _) | (_, Answer::Found(mut found)) => {
-                found.truncate(ADDRESSES_MAX);
+                found.records.truncate(ADDRESSES_MAX);
                 Answer::Found(found)
             }
             (Answer::Unknown(why), _) | (_, Answer::Unknown(why)) => Answer::Unknown(why),
-            (Answer::NoSuchName, _) | (_, Answer::NoSuchName) => Answer::NoSuchName,
-            (Answer::Nothing, Answer::Nothing) => Answer::Nothing,
-        }
-    }
-
-    async fn ask<T>(
-        &self,
-        name: &Domain,
-        kind: RecordType,
-        read: fn(&RData) -> Option<T>,
-    ) -> Answer<T> {
-        let unknown =
-            |error: NetError| Answer::Unknown(format!("cannot look up {kind} of {name}: {error}"));
-        // The last dot keeps the search list of the system out.
-        let question = match Name::from_ascii(format!("{name}.")) {
-            Ok(question) => question,
-            Err(error) => return unknown(error.into()),
-        };
-        match self.resolver.lookup(question, kind).await {
-            Ok(lookup) => {
-                let found: Vec<T> =
-                    lookup.answers().iter().filter_map(|record| read(&record.data)).collect();
-                if found.is_empty() {
-                    unknown(NetError::Message("an answer without records"))
-                } else {
-                    Answer::Found(found)
-                }
+            (Answer::Nothing(six), Answer::Nothing(four)) => {
+                Answer::Nothing(Nothing { no_such_name: six.no_such_name || four.no_such_name })
             }
-            Err(NetError::Dns(DnsError::NoRecordsFound(nothing))) => match nothing.response_code {
-                ResponseCode::NXDomain => Answer::NoSuchName,
-                // A referral says where to ask, not that there is nothing.
-                ResponseCode::NoError if nothing.soa.is_some() || nothing.ns.is_none() => {
-                    Answer::Nothing
-                }
-                _ => unknown(DnsError::NoRecordsFound(nothing).into()),
-            },
-            Err(error) => unknown(error),
         }
     }
-}
-
-fn resolver(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
-    let mut builder = if servers.is_empty() {
-        TokioResolver::builder_tokio()?
-    } else {
-        let servers = servers.iter().copied().map(name_server).collect();
-        let config = ResolverConfig::from_parts(None, Vec::new(), servers);
-        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-    };
-    let options = builder.options_mut();
-    // Mail goes by the DNS alone, as every other mail server's does.
-    options.use_hosts_file = ResolveHosts::Never;
-    options.edns0 = true;
-    options.try_tcp_on_error = true;
-    builder.build()
-}
-
-fn name_server(server: SocketAddr) -> NameServerConfig {
-    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-        connection.port = server.port();
-        connection
-    });
-    NameServerConfig::new(server.ip(), true, connections.into())
-}
-
-fn exchange(data: &RData) -> Option<(u16, String)> {
-    match data {
-        RData::MX(mx) => Some((mx.preference, mx.exchange.to_ascii())),
-        _ => None,
-    }
-}
-
-fn address(data: &RData) -> Option<IpAddr> {
-    data.ip_addr()
 }
 
 fn none(enhanced: &'static str, text: String) -> Route {

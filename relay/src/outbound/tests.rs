@@ -22,7 +22,7 @@ use zegel_core::envelope::Recipient;
 use zegel_core::transport::Authentic;
 
 use super::*;
-use crate::config::Dns;
+use crate::config::{Dns, Dnssec};
 use peer::{At, Ears, Script};
 
 const CONTENT: &str = "Subject: x\r\n\r\n.canary\r\n";
@@ -101,7 +101,12 @@ fn outbound(port: u16, dns: SocketAddr) -> Outbound {
         roots: Some(roots.path().to_owned()),
         ..config::Outbound::default()
     };
-    Outbound::new("relay.example.org", &Dns { servers: vec![dns] }, &config).unwrap()
+    Outbound::new("relay.example.org", resolver(dns), &config).unwrap()
+}
+
+fn resolver(server: SocketAddr) -> Resolver {
+    let dns = Dns { servers: vec![server], dnssec: Dnssec::Off, trust_anchor: None };
+    Resolver::new(&dns).unwrap()
 }
 
 fn host(name: &str, last: u8) -> Host {

@@ -141,7 +141,7 @@ impl Pipeline {
         let envelope = &stored.submission.envelope;
         let trace = outgoing::received(
             &self.settings.hostname,
-            "LMTP",
+            &stored.submission.arrival,
             &stored.id.to_string(),
             stored.accepted,
         );

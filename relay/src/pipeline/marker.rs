@@ -35,7 +35,8 @@ impl Pipeline {
         let (Some(key), Some(message_id)) = (&self.settings.marker_key, message_id) else {
             return Ok(String::new());
         };
-        let own = to.is_within(self.settings.organisation.from.domain());
+        let own = to.is_within(self.settings.organisation.from.domain())
+            || self.settings.directory_domains.contains(to);
         if !own && !self.store.is_own(to).await? {
             return Ok(String::new());
         }

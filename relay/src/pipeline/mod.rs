@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::error;
+use zegel_core::address::Domain;
 use zegel_core::decision::Policy;
 use zegel_core::delivery::Retry;
 use zegel_core::marker::Key;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub origin: String,
     /// Shared with the milter.
     pub marker_key: Option<Key>,
+    /// Our own domains whose accounts stand in the directory.
+    pub directory_domains: Vec<Domain>,
 }
 
 impl Settings {
@@ -63,6 +66,11 @@ impl Settings {
             retry: config.retry(),
             origin: config.portal.public_origin.as_str().to_owned(),
             marker_key,
+            directory_domains: config
+                .directory
+                .ldap
+                .as_ref()
+                .map_or_else(Vec::new, |ldap| ldap.domains.clone()),
         }
     }
 }

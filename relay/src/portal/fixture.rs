@@ -19,7 +19,7 @@ use zegel_core::envelope::{Envelope, Recipient};
 use zegel_core::moment::Moment;
 use zegel_core::notice::{Language, Organisation};
 use zegel_core::secret::Secret;
-use zegel_core::submission::Submission;
+use zegel_core::submission::{Arrival, Submission};
 
 use super::session::Name;
 use super::visit::Peer;
@@ -266,6 +266,7 @@ fn submission() -> Submission {
         addressees: vec![address(RECIPIENT)],
         wishes: Wishes::default(),
         size: 1,
+        arrival: Arrival::default(),
     }
 }
 

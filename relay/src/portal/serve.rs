@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,9 +11,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -26,6 +22,7 @@ use tracing::{debug, info, warn};
 use super::Portal;
 use super::patient::Patient;
 use super::visit::Peer;
+use crate::certificate::{Certificate, CertificateError, Source};
 use crate::config::{self, Limits};
 use crate::lifecycle::Lifecycle;
 
@@ -46,18 +43,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    #[error("portal.tls: cannot read {0}: {1}")]
-    File(String, String),
-    #[error("portal.tls: the certificate and the private key do not go together: {0}")]
-    Pair(#[from] rustls::Error),
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     #[error(
         "portal.listen = \"{0}\" can be reached from elsewhere: set portal.tls, or listen on 127.0.0.1 behind a proxy"
     )]
     NotLoopback(SocketAddr),
 }
 
-/// The TLS of the configuration; `None` when a proxy does it, which is only possible on this machine.
-pub fn tls(portal: &config::Portal) -> Result<Option<Arc<ServerConfig>>, TlsError> {
+/// The certificate of the configuration; `None` when a proxy has one, which is only possible on this machine.
+pub fn tls(portal: &config::Portal) -> Result<Option<Certificate>, TlsError> {
     let Some(files) = &portal.tls else {
         return if portal.listen.ip().is_loopback() {
             Ok(None)
@@ -65,41 +60,24 @@ pub fn tls(portal: &config::Portal) -> Result<Option<Arc<ServerConfig>>, TlsErro
             Err(TlsError::NotLoopback(portal.listen))
         };
     };
-    let chain = CertificateDer::pem_file_iter(&files.certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| unreadable(&files.certificate, &error))?;
-    if chain.is_empty() {
-        let path = files.certificate.display().to_string();
-        return Err(TlsError::File(path, "no certificate stands in it".to_owned()));
-    }
-    config::refuse_open_to_others(&files.private_key)
-        .map_err(|why| TlsError::File(files.private_key.display().to_string(), why))?;
-    let key = PrivateKeyDer::from_pem_file(&files.private_key)
-        .map_err(|error| unreadable(&files.private_key, &error))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(
-        rustls::crypto::aws_lc_rs::default_provider(),
-    ))
-    .with_safe_default_protocol_versions()?
-    .with_no_client_auth()
-    .with_single_cert(chain, key)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Some(Arc::new(config)))
-}
-
-fn unreadable(path: &Path, error: &dyn std::error::Error) -> TlsError {
-    TlsError::File(path.display().to_string(), error.to_string())
+    let source = Source {
+        table: "portal.tls",
+        chain: files.certificate.clone(),
+        private_key: files.private_key.clone(),
+        protocols: &[b"http/1.1"],
+    };
+    Ok(Some(Certificate::load(source)?))
 }
 
 /// Serves until `lifecycle` stops, then lets the requests in hand finish.
 pub async fn serve(
     listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
+    certificate: Option<Certificate>,
     portal: Portal,
     limits: Limits,
     lifecycle: Lifecycle,
 ) {
     let router = portal.router();
-    let acceptor = tls.map(TlsAcceptor::from);
     let permits = Arc::new(Semaphore::new(limits.portal_connections_max));
     loop {
         // The permit comes first: what cannot be served is left to wait with the kernel.
@@ -110,8 +88,8 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let connection =
-                    connect(stream, peer, acceptor.clone(), router.clone(), lifecycle.clone());
+                let acceptor = certificate.as_ref().map(|one| TlsAcceptor::from(one.current()));
+                let connection = connect(stream, peer, acceptor, router.clone(), lifecycle.clone());
                 lifecycle.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -182,53 +160,14 @@ where
 
 #[cfg(test)]
 mod tests {
-    use std::fs::Permissions;
     use std::net::IpAddr;
-    use std::os::unix::fs::PermissionsExt;
 
     use rustls::pki_types::ServerName;
-    use rustls::{ClientConfig, RootCertStore};
-    use tempfile::TempDir;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio_rustls::TlsConnector;
 
     use super::*;
+    use crate::certificate::fixture;
     use crate::portal::fixture::Fixture;
-
-    /// A certificate on disk, and a client that trusts it.
-    fn certificate() -> (TempDir, config::PortalTls, TlsConnector) {
-        let directory = tempfile::tempdir().unwrap();
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let path = |name| directory.path().join(name);
-        let files =
-            config::PortalTls { certificate: path("cert.pem"), private_key: path("key.pem") };
-        std::fs::write(&files.certificate, made.cert.pem()).unwrap();
-        std::fs::write(&files.private_key, made.signing_key.serialize_pem()).unwrap();
-        allow(&files, 0o640);
-        let mut roots = RootCertStore::empty();
-        roots.add(made.cert.der().clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let client = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap();
-        let client = client.with_root_certificates(roots).with_no_client_auth();
-        (directory, files, TlsConnector::from(Arc::new(client)))
-    }
-
-    /// Gives the private key this mode.
-    fn allow(files: &config::PortalTls, mode: u32) {
-        std::fs::set_permissions(&files.private_key, Permissions::from_mode(mode)).unwrap();
-    }
-
-    #[test]
-    fn a_private_key_that_everybody_may_read_is_refused() {
-        let (_directory, files, _) = certificate();
-        for (mode, usable) in [(0o600, true), (0o640, true), (0o644, false), (0o602, false)] {
-            allow(&files, mode);
-            let tls = tls(&portal_config("0.0.0.0:0", Some(files.clone())));
-            assert_eq!(tls.is_ok(), usable, "{mode:o}");
-        }
-    }
 
     fn portal_config(listen: &str, tls: Option<config::PortalTls>) -> config::Portal {
         config::Portal {
@@ -244,7 +183,10 @@ mod tests {
     #[tokio::test]
     async fn it_answers_over_tls_until_it_is_told_to_stop() {
         let fixture = Fixture::new().await;
-        let (_directory, files, client) = certificate();
+        let directory = tempfile::tempdir().unwrap();
+        let (source, client) = fixture::issue(directory.path());
+        let files =
+            config::PortalTls { certificate: source.chain, private_key: source.private_key };
         let tls = tls(&portal_config("0.0.0.0:0", Some(files))).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -281,15 +223,5 @@ mod tests {
         assert!(tls(&portal_config("127.0.0.1:8080", None)).unwrap().is_none());
         assert!(tls(&portal_config("[::1]:8080", None)).unwrap().is_none());
         check_refused(&portal_config("0.0.0.0:8080", None), "set portal.tls");
-    }
-
-    #[test]
-    fn a_certificate_that_cannot_be_used_is_named() {
-        let (_one, files, _) = certificate();
-        let (_other, other, _) = certificate();
-        let mixed = config::PortalTls { private_key: other.private_key, ..files.clone() };
-        check_refused(&portal_config("0.0.0.0:443", Some(mixed)), "do not go together");
-        std::fs::write(&files.certificate, "no certificate").unwrap();
-        check_refused(&portal_config("0.0.0.0:443", Some(files)), "cert.pem");
     }
 }

@@ -1,25 +1,29 @@
-//! Commands (RFC 2033, RFC 5321 section 4.1) and their parameters: SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8
-//! (RFC 6531), DSN (RFC 3461). What is not understood to the last octet is refused.
+//! Commands (RFC 2033, RFC 5321 section 4.1), and which of them a listener has.
 
-use zegel_core::address::{Address, AddressError};
-use zegel_core::envelope::{Notify, Recipient};
-use zegel_core::marker::Key;
-use zegel_core::route::{self, RouteError};
+use zegel_core::secret::Secret;
 
-use super::reply::Reply;
+use super::arguments::{self, Mail, Rcpt};
+use super::auth::Exchange;
+use super::chunk::Chunk;
+use super::reply::{AuthReply, Reply};
+use super::terms::{Service, Terms};
 
-/// Octets of ENVID (RFC 3461, section 4.4).
-const ENVELOPE_ID_MAX: usize = 100;
-
-/// Octets of ORCPT (RFC 3461, section 4.2).
-const ORIGINAL_MAX: usize = 500;
+/// Octets of a domain (RFC 5321, section 4.5.3.1.2).
+const NAME_MAX: usize = 255;
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command {
-    Lhlo,
+    Hello(Hello),
+    StartTls,
+    Auth {
+        exchange: Exchange,
+        /// The answer to a challenge that was not waited for.
+        initial: Option<Secret>,
+    },
     Mail(Mail),
     Rcpt(Rcpt),
     Data,
+    Bdat(Chunk),
     Rset,
     Noop,
     Vrfy,
@@ -27,47 +31,126 @@ pub(super) enum Command {
     Quit,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mail {
-    /// `None` is the null sender.
-    pub(super) sender: Option<Address>,
-    /// The size that the client announces.
-    pub(super) size: Option<u64>,
-    pub(super) smtp_utf8: bool,
-    pub(super) envelope_id: Option<String>,
+/// LHLO, EHLO or HELO.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Hello {
+    pub(super) name: String,
+    /// It was not HELO.
+    pub(super) extended: bool,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Rcpt {
-    pub(super) recipient: Recipient,
-    /// It was written beyond ASCII.
-    pub(super) needs_smtp_utf8: bool,
+/// The first word of a command.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Verb {
+    Lhlo,
+    Ehlo,
+    Helo,
+    StartTls,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    Bdat,
+    Rset,
+    Noop,
+    Vrfy,
+    Help,
+    Quit,
+    /// One that we know and never obey.
+    Unprovided,
+    /// One of HTTP: a browser was made to come here with a page's words, which may hold whole commands.
+    Http,
 }
-
-/// A keyword with its value, as it was written.
-type Parameter<'a> = (&'a str, Option<&'a str>);
 
 impl Command {
-    /// Reads a line; what it is not, the reply says. With the key, addresses that the milter wrote as placeholders are
-    /// read as those that they stand for.
-    pub(super) fn parse(line: &[u8], key: Option<&Key>) -> Result<Self, Reply<'static>> {
+    /// Reads a line; what it is not, the reply says. With the key of the terms, addresses that the milter wrote as
+    /// placeholders are read as those that they stand for.
+    pub(super) fn parse(line: &[u8], terms: &Terms, secure: bool) -> Result<Self, Reply<'static>> {
         let line = str::from_utf8(line).map_err(|_| Reply::NotUtf8)?;
-        let (verb, argument) =
+        let (word, argument) =
             line.split_once(' ').map_or((line, ""), |(verb, argument)| (verb, argument.trim()));
-        match verb.to_ascii_uppercase().as_str() {
-            "LHLO" if is_name(argument) => Ok(Self::Lhlo),
-            "LHLO" => Err(Reply::Syntax("LHLO hostname")),
-            "HELO" | "EHLO" => Err(Reply::SayLhlo),
-            "MAIL" => mail(argument, key).map(Self::Mail),
-            "RCPT" => rcpt(argument, key).map(Self::Rcpt),
-            "DATA" => alone(Self::Data, argument, "DATA"),
-            "RSET" => alone(Self::Rset, argument, "RSET"),
-            "QUIT" => alone(Self::Quit, argument, "QUIT"),
-            "NOOP" => Ok(Self::Noop),
-            "VRFY" => Ok(Self::Vrfy),
-            "HELP" => Ok(Self::Help),
-            "EXPN" | "BDAT" | "STARTTLS" | "AUTH" | "ETRN" | "TURN" => Err(Reply::NotProvided),
-            _ => Err(Reply::UnknownCommand),
+        let verb = Verb::of(word).ok_or(Reply::UnknownCommand)?;
+        verb.permitted(terms.service, secure)?;
+        match verb {
+            Verb::Lhlo => hello(argument, true, "LHLO hostname"),
+            Verb::Ehlo => hello(argument, true, "EHLO hostname"),
+            Verb::Helo => hello(argument, false, "HELO hostname"),
+            Verb::StartTls => alone(Self::StartTls, argument, "STARTTLS"),
+            Verb::Auth => auth(argument),
+            Verb::Mail => {
+                arguments::mail(argument, terms.service, terms.marker_key.as_ref()).map(Self::Mail)
+            }
+            Verb::Rcpt => arguments::rcpt(argument, terms.marker_key.as_ref()).map(Self::Rcpt),
+            Verb::Data => alone(Self::Data, argument, "DATA"),
+            Verb::Bdat => chunk(argument).map(Self::Bdat).ok_or(Reply::ChunkWithoutSize),
+            Verb::Rset => alone(Self::Rset, argument, "RSET"),
+            Verb::Quit => alone(Self::Quit, argument, "QUIT"),
+            Verb::Noop => Ok(Self::Noop),
+            Verb::Vrfy => Ok(Self::Vrfy),
+            Verb::Help => Ok(Self::Help),
+            Verb::Unprovided => Err(Reply::NotProvided),
+            Verb::Http => Err(Reply::Http),
+        }
+    }
+}
+
+impl Verb {
+    fn of(word: &str) -> Option<Self> {
+        Some(match word.to_ascii_uppercase().as_str() {
+            "LHLO" => Self::Lhlo,
+            "EHLO" => Self::Ehlo,
+            "HELO" => Self::Helo,
+            "STARTTLS" => Self::StartTls,
+            "AUTH" => Self::Auth,
+            "MAIL" => Self::Mail,
+            "RCPT" => Self::Rcpt,
+            "DATA" => Self::Data,
+            "BDAT" => Self::Bdat,
+            "RSET" => Self::Rset,
+            "NOOP" => Self::Noop,
+            "VRFY" => Self::Vrfy,
+            "HELP" => Self::Help,
+            "QUIT" => Self::Quit,
+            "EXPN" | "ETRN" | "TURN" | "ATRN" => Self::Unprovided,
+            "GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "CONNECT" | "OPTIONS" | "TRACE"
+            | "PATCH" | "PRI" => Self::Http,
+            _ => return None,
+        })
+    }
+
+    /// Whether a listener has the command, in this phase. What is not to be had before TLS gets the reply that says so
+    /// whatever its arguments (RFC 3207, section 4).
+    fn permitted(self, service: Service, secure: bool) -> Result<(), Reply<'static>> {
+        match (self, service) {
+            (Self::Ehlo | Self::Helo, Service::Lmtp) => Err(Reply::SayLhlo),
+            (Self::Lhlo, Service::Submission | Service::Relay) => Err(Reply::SayEhlo),
+            (Self::StartTls | Self::Auth, Service::Lmtp) => Err(Reply::NotProvided),
+            (Self::Auth, Service::Submission) if !secure => Err(Reply::Auth(AuthReply::NeedsTls)),
+            // BDAT waits for its octets, whatever becomes of them: the session refuses it.
+            (
+                Self::Ehlo
+                | Self::StartTls
+                | Self::Noop
+                | Self::Rset
+                | Self::Quit
+                | Self::Bdat
+                | Self::Http,
+                _,
+            ) => Ok(()),
+            (_, Service::Submission | Service::Relay) if !secure => Err(Reply::StartTlsFirst),
+            (Self::Auth, Service::Relay) => Err(Reply::NotProvided),
+            (
+                Self::Lhlo
+                | Self::Helo
+                | Self::Auth
+                | Self::Mail
+                | Self::Rcpt
+                | Self::Data
+                | Self::Vrfy
+                | Self::Help
+                | Self::Unprovided,
+                _,
+            ) => Ok(()),
         }
     }
 }
@@ -76,417 +159,154 @@ fn alone(command: Command, argument: &str, form: &'static str) -> Result<Command
     if argument.is_empty() { Ok(command) } else { Err(Reply::Syntax(form)) }
 }
 
-/// A domain or an address literal; nothing rests on it.
-fn is_name(argument: &str) -> bool {
-    !argument.is_empty() && argument.bytes().all(|octet| octet.is_ascii_graphic())
-}
-
-fn mail(argument: &str, key: Option<&Key>) -> Result<Mail, Reply<'static>> {
-    let (path, parameters) =
-        path(argument, "FROM:").ok_or(Reply::Syntax("MAIL FROM:<address> [parameters]"))?;
-    let mut mail = Mail { sender: None, size: None, smtp_utf8: false, envelope_id: None };
-    for (keyword, value) in self::parameters(parameters)? {
-        match (keyword.to_ascii_uppercase().as_str(), value) {
-            ("SIZE", Some(value)) => mail.size = Some(size(value)?),
-            ("BODY", Some(value)) if is_one_of(value, &["7BIT", "8BITMIME"]) => {}
-            // What comes back of a message is for us to say, and it is never the content.
-            ("RET", Some(value)) if is_one_of(value, &["FULL", "HDRS"]) => {}
-            ("RET", _) => return Err(Reply::BadParameter("RET is FULL or HDRS")),
-            ("SMTPUTF8", None) => mail.smtp_utf8 = true,
-            ("ENVID", Some(value)) if value.len() <= ENVELOPE_ID_MAX => {
-                mail.envelope_id = Some(xtext(value)?);
-            }
-            ("ENVID", _) => {
-                return Err(Reply::BadParameter("ENVID is at most 100 characters of xtext"));
-            }
-            _ => return Err(Reply::UnknownParameter),
-        }
-    }
-    if !path.is_empty() {
-        mail.sender = Some(address(path, key, route::decode_sender)?.map_err(Reply::BadSender)?);
-    }
-    if path.is_ascii() || mail.smtp_utf8 { Ok(mail) } else { Err(Reply::NeedsSmtpUtf8) }
-}
-
-fn rcpt(argument: &str, key: Option<&Key>) -> Result<Rcpt, Reply<'static>> {
-    let (path, parameters) =
-        path(argument, "TO:").ok_or(Reply::Syntax("RCPT TO:<address> [parameters]"))?;
-    let (mut notify, mut original) = (Notify::DEFAULT, None);
-    for (keyword, value) in self::parameters(parameters)? {
-        match (keyword.to_ascii_uppercase().as_str(), value) {
-            ("NOTIFY", Some(value)) => notify = self::notify(value)?,
-            ("ORCPT", Some(value)) if value.len() <= ORIGINAL_MAX => {
-                // It ends up in reports, and a placeholder is nothing to anybody who reads one.
-                original = Some(self::original(value)?).filter(|it| !route::is_placeholder(it));
-            }
-            ("ORCPT", _) => return Err(Reply::BadParameter("ORCPT is at most 500 characters")),
-            _ => return Err(Reply::UnknownParameter),
-        }
-    }
-    // `<postmaster>` without a domain among them: there is no mailbox here, and whose postmaster is meant it leaves open.
-    let address = self::address(path, key, route::decode)?.map_err(Reply::BadRecipient)?;
-    Ok(Rcpt {
-        recipient: Recipient { address, notify, original },
-        needs_smtp_utf8: !path.is_ascii(),
-    })
-}
-
-/// What stands between the angle brackets, and what follows them. Clients that put a space before the bracket are many
-/// and mean nothing by it.
-fn path<'a>(argument: &'a str, keyword: &str) -> Option<(&'a str, &'a str)> {
-    let (found, rest) = argument.split_at_checked(keyword.len())?;
-    let rest =
-        rest.trim_start().strip_prefix('<').filter(|_| found.eq_ignore_ascii_case(keyword))?;
-    let (mut quoted, mut escaped) = (false, false);
-    let end = rest.find(|c| {
-        let ends = c == '>' && !quoted;
-        quoted ^= c == '"' && !escaped;
-        escaped = c == '\\' && quoted && !escaped;
-        ends
-    })?;
-    let (path, after) = rest.split_at_checked(end)?;
-    let after = after.strip_prefix('>')?;
-    (after.is_empty() || after.starts_with(' ')).then_some((path, after))
-}
-
-/// What reads the address inside a placeholder.
-type Decode = fn(&Key, &str) -> Result<Option<String>, RouteError>;
-
-/// An address, or that inside a placeholder. This comes before anything else is asked of it: a placeholder's local part is
-/// longer than any other may be.
-fn address(
-    path: &str,
-    key: Option<&Key>,
-    decode: Decode,
-) -> Result<Result<Address, AddressError>, Reply<'static>> {
-    let path = last(path);
-    let inside = match key {
-        Some(key) => decode(key, path).map_err(|_| Reply::ForeignPlaceholder)?,
-        None if route::is_placeholder(path) => return Err(Reply::PlaceholderWithoutKey),
-        None => None,
-    };
-    Ok(inside.as_deref().unwrap_or(path).parse())
-}
-
-/// The address of a path. A source route before it is accepted and ignored (RFC 5321, appendix C).
-fn last(path: &str) -> &str {
-    let route = path.starts_with('@').then(|| path.split_once(':')).flatten();
-    route.map_or(path, |(_, address)| address)
-}
-
-/// Keywords with their values, each at most once (RFC 5321, section 4.1.2).
-fn parameters(text: &str) -> Result<Vec<Parameter<'_>>, Reply<'static>> {
-    let mut parameters: Vec<Parameter<'_>> = Vec::new();
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let (keyword, value) =
-            word.split_once('=').map_or((word, None), |(keyword, value)| (keyword, Some(value)));
-        if keyword.is_empty()
-            || !keyword.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
-        {
-            return Err(Reply::BadParameter("a parameter is written as KEYWORD or KEYWORD=value"));
-        }
-        if value.is_some_and(|value| {
-            value.is_empty() || value.contains(|c: char| c == '=' || c.is_ascii_control())
-        }) {
-            return Err(Reply::BadParameter("a parameter has a value that may not stand there"));
-        }
-        if parameters.iter().any(|(earlier, _)| earlier.eq_ignore_ascii_case(keyword)) {
-            return Err(Reply::BadParameter("a parameter is given twice"));
-        }
-        parameters.push((keyword, value));
-    }
-    Ok(parameters)
-}
-
-/// At most 20 digits (RFC 1870, section 4). A number that no `u64` holds is over every limit as well.
-fn size(value: &str) -> Result<u64, Reply<'static>> {
-    if value.len() <= 20 && value.bytes().all(|octet| octet.is_ascii_digit()) {
-        Ok(value.parse().unwrap_or(u64::MAX))
+fn hello(argument: &str, extended: bool, form: &'static str) -> Result<Command, Reply<'static>> {
+    if is_name(argument) {
+        Ok(Command::Hello(Hello { name: argument.into(), extended }))
     } else {
-        Err(Reply::BadParameter("SIZE is a number of octets"))
+        Err(Reply::Syntax(form))
     }
 }
 
-fn notify(value: &str) -> Result<Notify, Reply<'static>> {
-    const BAD: Reply<'static> =
-        Reply::BadParameter("NOTIFY is NEVER, or some of SUCCESS, FAILURE and DELAY");
-    let mut notify = Notify::NEVER;
-    if value.eq_ignore_ascii_case("NEVER") {
-        return Ok(notify);
-    }
-    for word in value.split(',') {
-        let named = match word.to_ascii_uppercase().as_str() {
-            "SUCCESS" => &mut notify.success,
-            "FAILURE" => &mut notify.failure,
-            "DELAY" => &mut notify.delay,
-            _ => return Err(BAD),
-        };
-        *named = true;
-    }
-    Ok(notify)
+/// A domain or an address literal, more or less. It ends up in Received fields, and in SPF's questions, so nothing that
+/// would be read as something else there.
+fn is_name(argument: &str) -> bool {
+    let fits = |octet: u8| octet.is_ascii_graphic() && !b"()<>@,;\\\"".contains(&octet);
+    (1..=NAME_MAX).contains(&argument.len()) && argument.bytes().all(fits)
 }
 
-/// `type;address`, the address decoded.
-fn original(value: &str) -> Result<String, Reply<'static>> {
-    let (kind, address) =
-        value.split_once(';').ok_or(Reply::BadParameter("ORCPT is written as type;address"))?;
-    if !is_name(kind) || address.is_empty() {
-        return Err(Reply::BadParameter("ORCPT is written as type;address"));
+/// `mechanism [answer]`
+fn auth(argument: &str) -> Result<Command, Reply<'static>> {
+    let (mechanism, initial) =
+        argument.split_once(' ').map_or((argument, None), |(name, answer)| (name, Some(answer)));
+    if mechanism.is_empty() {
+        return Err(Reply::Syntax("AUTH mechanism [answer]"));
     }
-    Ok(format!("{kind};{}", xtext(address)?))
+    let exchange = Exchange::of(mechanism).ok_or(Reply::Auth(AuthReply::UnknownMechanism))?;
+    Ok(Command::Auth { exchange, initial: initial.map(Secret::new) })
 }
 
-/// Decodes xtext (RFC 3461, section 4). It ends up in reports, so no encoded control may come out of it.
-fn xtext(value: &str) -> Result<String, Reply<'static>> {
-    const BAD: Reply<'static> = Reply::BadParameter("a value is not xtext (RFC 3461)");
-    let mut decoded = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((octet, after)) = rest.split_first() {
-        rest = match (octet, after) {
-            (b'+', [high, low, after @ ..]) => {
-                decoded
-                    .push(hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low).ok_or(BAD)?);
-                after
-            }
-            (b'+', _) => return Err(BAD),
-            (octet, after) => {
-                decoded.push(*octet);
-                after
-            }
-        };
-    }
-    String::from_utf8(decoded).ok().filter(|text| !text.contains(char::is_control)).ok_or(BAD)
-}
-
-/// Upper case only, as RFC 3461 has it.
-fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
-}
-
-fn is_one_of(value: &str, words: &[&str]) -> bool {
-    words.iter().any(|word| value.eq_ignore_ascii_case(word))
+/// `octets [LAST]`
+fn chunk(argument: &str) -> Option<Chunk> {
+    let (size, last) = match argument.split_once(' ') {
+        Some((size, last)) if last.eq_ignore_ascii_case("LAST") => (size, true),
+        Some(_) => return None,
+        None => (argument, false),
+    };
+    let left = size.bytes().all(|octet| octet.is_ascii_digit()).then(|| size.parse().ok())??;
+    Some(Chunk { left, last })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parse(line: &[u8], service: Service, secure: bool) -> Result<Command, Reply<'static>> {
+        let terms = Terms {
+            service,
+            hostname: "relay.example".into(),
+            message_size_max: 100,
+            recipients_max: 3,
+            marker_key: None,
+        };
+        Command::parse(line, &terms, secure)
+    }
+
     #[track_caller]
     fn check(line: &str, expected: &Result<Command, Reply<'static>>) {
-        assert_eq!(&Command::parse(line.as_bytes(), None), expected, "{line:?}");
+        let service =
+            if line.starts_with(['l', 'L']) { Service::Lmtp } else { Service::Submission };
+        assert_eq!(&parse(line.as_bytes(), service, true), expected, "{line:?}");
     }
 
-    /// A line that is refused with the reply that starts like this.
-    #[track_caller]
-    fn check_refused(line: &str, expected: &str) {
-        let reply = Command::parse(line.as_bytes(), None).unwrap_err().to_octets();
-        let reply = String::from_utf8(reply).unwrap();
-        assert!(reply.starts_with(expected), "{line:?}: {reply}");
-    }
-
-    fn from(sender: Option<&str>) -> Mail {
-        let sender = sender.map(|address| address.parse().unwrap());
-        Mail { sender, size: None, smtp_utf8: false, envelope_id: None }
-    }
-
-    fn to(address: &str, notify: Notify, original: Option<&str>) -> Command {
-        let recipient = Recipient {
-            address: address.parse().unwrap(),
-            notify,
-            original: original.map(Into::into),
-        };
-        Command::Rcpt(Rcpt { recipient, needs_smtp_utf8: false })
+    fn named(name: &str, extended: bool) -> Command {
+        Command::Hello(Hello { name: name.into(), extended })
     }
 
     #[test]
     fn verbs_are_known_in_any_case_and_take_no_argument_where_they_have_none() {
-        check("lhlo mta.example", &Ok(Command::Lhlo));
+        check("lhlo mta.example", &Ok(named("mta.example", true)));
+        check("HELO mta.example", &Ok(named("mta.example", false)));
         check("Data", &Ok(Command::Data));
         check("noop anything", &Ok(Command::Noop));
         check("DATA now", &Err(Reply::Syntax("DATA")));
         check("LHLO", &Err(Reply::Syntax("LHLO hostname")));
-        check("EHLO mta.example", &Err(Reply::SayLhlo));
-        check("BDAT 5 LAST", &Err(Reply::NotProvided));
-        check("GET / HTTP/1.1", &Err(Reply::UnknownCommand));
+        check("GET / HTTP/1.1", &Err(Reply::Http));
+        check("XYZZY", &Err(Reply::UnknownCommand));
         check("", &Err(Reply::UnknownCommand));
-        assert_eq!(Command::parse(b"NOOP \xff", None), Err(Reply::NotUtf8));
+        assert_eq!(parse(b"NOOP \xff", Service::Lmtp, false), Err(Reply::NotUtf8));
     }
 
     #[test]
-    fn sender_may_be_null_quoted_or_behind_a_source_route() {
-        check("MAIL FROM:<>", &Ok(Command::Mail(from(None))));
-        check("mail from: <Jan@Example.org>", &Ok(Command::Mail(from(Some("Jan@example.org")))));
-        check(
-            "MAIL FROM:<@a.example,@b.example:jan@c.example>",
-            &Ok(Command::Mail(from(Some("jan@c.example")))),
-        );
-        check(
-            r#"MAIL FROM:<"a>\"b"@c.example>"#,
-            &Ok(Command::Mail(from(Some(r#""a>\"b"@c.example"#)))),
-        );
-    }
-
-    #[test]
-    fn what_is_no_path_is_refused() {
-        for line in [
-            "MAIL",
-            "MAIL FROM",
-            "MAIL FROM:",
-            "MAIL FROM:jan@a.example",
-            "MAIL FROM:<jan@a.example",
-            "MAIL TO:<>",
-        ] {
-            check_refused(line, "501 5.5.4 the form is: MAIL FROM:");
+    fn name_of_a_client_cannot_be_read_as_something_else_where_it_is_written() {
+        for name in ["mta", "mta_1.example", "[192.0.2.1]", "[IPv6:2001:db8::1]"] {
+            check(&format!("EHLO {name}"), &Ok(named(name, true)));
         }
-        check_refused("MAIL FROM:<jan@a.example>SIZE=1", "501 5.5.4 the form is: MAIL FROM:");
-        check_refused("RCPT FROM:<jan@a.example>", "501 5.5.4 the form is: RCPT TO:");
-        check_refused("MAIL FROM:<jan>", "553 5.1.7 ");
-        for path in [
-            "",
-            "postmaster",
-            "jan@[192.0.2.1]",
-            "@a.example:",
-            "a b@c.example",
-            "jan@a.example>, <els@a.example",
-        ] {
-            let expected = if path.contains('>') { "501 5.5.4 " } else { "553 5.1.3 " };
-            check_refused(&format!("RCPT TO:<{path}>"), expected);
+        let long = "x".repeat(256);
+        for name in ["", "a b", "a(b)", "<a>", "a@b", "a;b", "a\"b", "a\\b", "b\u{fc}cher", &long] {
+            check(&format!("EHLO {name}"), &Err(Reply::Syntax("EHLO hostname")));
         }
     }
 
     #[test]
-    fn parameters_of_mail_are_read() {
-        let mail = Mail {
-            size: Some(1000),
-            smtp_utf8: true,
-            envelope_id: Some("a=b".into()),
-            ..from(Some("jan@a.example"))
+    fn chunk_has_a_size_that_is_understood_or_none_at_all() {
+        let chunk = |left, last| Ok(Command::Bdat(Chunk { left, last }));
+        check("BDAT 5", &chunk(5, false));
+        check("bdat 0 last", &chunk(0, true));
+        check("BDAT 18446744073709551615", &chunk(u64::MAX, false));
+        for argument in ["", "LAST", "5 FIRST", "5  LAST", "+5", "-1", "18446744073709551616"] {
+            check(&format!("BDAT {argument}"), &Err(Reply::ChunkWithoutSize));
+        }
+    }
+
+    #[test]
+    fn mechanism_is_one_of_two() {
+        let auth = |exchange, initial: Option<&str>| {
+            Ok(Command::Auth { exchange, initial: initial.map(Secret::new) })
         };
-        let line =
-            "MAIL FROM:<jan@a.example> size=1000 BODY=8bitmime SMTPUTF8 RET=FULL ENVID=a+3Db";
-        check(line, &Ok(Command::Mail(mail)));
-        check(
-            "MAIL FROM:<> SIZE=99999999999999999999",
-            &Ok(Command::Mail(Mail { size: Some(u64::MAX), ..from(None) })),
-        );
+        check("AUTH plain", &auth(Exchange::Plain, None));
+        check("AUTH LOGIN eHg=", &auth(Exchange::Login, Some("eHg=")));
+        check("AUTH", &Err(Reply::Syntax("AUTH mechanism [answer]")));
+        check("AUTH CRAM-MD5", &Err(Reply::Auth(AuthReply::UnknownMechanism)));
     }
 
-    #[test]
-    fn parameters_of_rcpt_are_read() {
-        let some = Notify { success: true, failure: false, delay: true };
-        check("RCPT TO:<els@b.example> NOTIFY=SUCCESS,delay", &Ok(to("els@b.example", some, None)));
-        check(
-            "RCPT TO:<els@b.example> NOTIFY=never",
-            &Ok(to("els@b.example", Notify::NEVER, None)),
-        );
-        let original = Some("rfc822;els+x@b.example");
-        check(
-            "RCPT TO:<els@b.example> ORCPT=rfc822;els+2Bx@b.example",
-            &Ok(to("els@b.example", Notify::DEFAULT, original)),
-        );
-    }
-
-    #[test]
-    fn parameter_that_is_not_understood_is_refused() {
-        for (parameter, expected) in [
-            ("AUTH=<>", "555 5.5.4 "),
-            ("BODY=BINARYMIME", "555 5.5.4 "),
-            ("SIZE", "555 5.5.4 "),
-            ("SMTPUTF8=1", "555 5.5.4 "),
-            ("SIZE=-1", "501 5.5.4 SIZE "),
-            ("SIZE=1 SIZE=2", "501 5.5.4 a parameter is given twice"),
-            ("SIZE=", "501 5.5.4 "),
-            ("=1", "501 5.5.4 "),
-            ("RET=BODY", "501 5.5.4 RET "),
-            ("ENVID=a+0D+0Ab", "501 5.5.4 "),
-            ("ENVID=a+3db", "501 5.5.4 "),
-            ("ENVID=a+3", "501 5.5.4 "),
-            (&format!("ENVID={}", "x".repeat(101)), "501 5.5.4 ENVID "),
-        ] {
-            check_refused(&format!("MAIL FROM:<> {parameter}"), expected);
-        }
-        for parameter in
-            ["NOTIFY=NEVER,DELAY", "NOTIFY=", "ORCPT=rfc822", "ORCPT=rfc822;", "ORCPT=rfc822;+00"]
-        {
-            check_refused(&format!("RCPT TO:<els@b.example> {parameter}"), "501 5.5.4 ");
-        }
-    }
-
-    #[test]
-    fn address_beyond_ascii_needs_smtputf8() {
-        check("MAIL FROM:<jos\u{e9}@a.example>", &Err(Reply::NeedsSmtpUtf8));
-        check("MAIL FROM:<jan@b\u{fc}cher.example>", &Err(Reply::NeedsSmtpUtf8));
-        let mail = Mail { smtp_utf8: true, ..from(Some("jos\u{e9}@a.example")) };
-        check("MAIL FROM:<jos\u{e9}@a.example> SMTPUTF8", &Ok(Command::Mail(mail)));
-        let Ok(Command::Rcpt(rcpt)) =
-            Command::parse("RCPT TO:<els@b\u{fc}cher.example>".as_bytes(), None)
-        else {
-            panic!("a recipient is read before it is known whether it may stand there");
-        };
-        assert!(rcpt.needs_smtp_utf8);
-    }
-
-    /// Under this key the line is for that recipient, or is refused with a reply that has these words.
+    /// Whether a line is obeyed on LMTP, and on the others before and inside TLS.
     #[track_caller]
-    fn check_placeholder(line: &str, key: Option<&Key>, expected: Result<&str, &str>) {
-        let found = Command::parse(line.as_bytes(), key);
-        match (&found, expected) {
-            (Ok(Command::Mail(mail)), Ok(address)) => {
-                assert_eq!(mail.sender.as_ref().map(ToString::to_string).as_deref(), Some(address));
-            }
-            (Ok(Command::Rcpt(rcpt)), Ok(address)) => assert_eq!(
-                (rcpt.recipient.address.to_string().as_str(), &rcpt.recipient.original),
-                (address, &None),
-                "{line}"
-            ),
-            (Err(reply), Err(words)) => {
-                let reply = String::from_utf8(reply.to_octets()).unwrap();
-                assert!(
-                    reply.starts_with("550 5.1.3 ") && reply.contains(words),
-                    "{line}: {reply}"
-                );
-            }
-            _ => panic!("{line}: {found:?} instead of {expected:?}"),
+    fn check_permitted(line: &str, expected: [Result<(), Reply<'static>>; 5]) {
+        let phases = [
+            (Service::Lmtp, false),
+            (Service::Submission, false),
+            (Service::Submission, true),
+            (Service::Relay, false),
+            (Service::Relay, true),
+        ];
+        for ((service, secure), expected) in phases.into_iter().zip(expected) {
+            let found = parse(line.as_bytes(), service, secure).map(|_| ());
+            assert_eq!(found, expected, "{line:?} to {service:?}, TLS {secure}");
         }
     }
 
     #[test]
-    fn placeholder_stands_for_its_address_with_the_key_it_was_made_with_and_for_nobody_otherwise() {
-        let [key, other] = [1, 2].map(|octet| Key::new(&[octet; 32]).unwrap());
-        for address in
-            ["els@b.example", "\"els smit\"@b.example", &format!("{}@b.example", "x".repeat(64))]
-        {
-            let placeholder = route::encode(&key, address).unwrap();
-            let line = format!("RCPT TO:<{placeholder}>");
-            check_placeholder(&line, Some(&key), Ok(address));
-            check_placeholder(
-                &format!("RCPT TO:<@a.example:{placeholder}>"),
-                Some(&key),
-                Ok(address),
-            );
-            let sender = route::encode_sender(&key, address).unwrap();
-            let from = format!("MAIL FROM:<{sender}>");
-            check_placeholder(&from, Some(&key), Ok(address));
-            for line in [line, from] {
-                check_placeholder(&line, Some(&other), Err("same marker-key-file"));
-                check_placeholder(&line, None, Err("set marker-key-file"));
-            }
-            for line in [format!("MAIL FROM:<{placeholder}>"), format!("RCPT TO:<{sender}>")] {
-                check_placeholder(&line, Some(&key), Err("same marker-key-file"));
-            }
+    fn before_tls_nothing_is_obeyed_but_what_leads_to_it() {
+        let first = || Err(Reply::StartTlsFirst);
+        for line in ["MAIL FROM:<>", "RCPT TO:<els@b.example>", "DATA", "VRFY jan", "HELP"] {
+            check_permitted(line, [Ok(()), first(), Ok(()), first(), Ok(())]);
         }
-        check_placeholder(
-            "RCPT TO:<els=40b.example@zegel.invalid>",
-            Some(&key),
-            Err("same marker"),
-        );
-        check_placeholder("RCPT TO:<els@b.example>", Some(&key), Ok("els@b.example"));
-        let original = route::encode(&key, "els@b.example").unwrap().replace('=', "+3D");
-        let line = format!("RCPT TO:<els@b.example> ORCPT=rfc822;{original}");
-        check_placeholder(&line, Some(&key), Ok("els@b.example"));
+        check_permitted("MAIL nonsense", {
+            let form = || Err(Reply::Syntax("MAIL FROM:<address> [parameters]"));
+            [form(), first(), form(), first(), form()]
+        });
+        for line in ["NOOP", "RSET", "QUIT", "BDAT 5"] {
+            check_permitted(line, [Ok(()), Ok(()), Ok(()), Ok(()), Ok(())]);
+        }
+        let not = || Err(Reply::NotProvided);
+        check_permitted("STARTTLS", [not(), Ok(()), Ok(()), Ok(()), Ok(())]);
+        check_permitted("EXPN all", [not(), first(), not(), first(), not()]);
+        let needs = Err(Reply::Auth(AuthReply::NeedsTls));
+        check_permitted("AUTH PLAIN", [not(), needs, Ok(()), first(), not()]);
+        let lhlo = || Err(Reply::SayLhlo);
+        check_permitted("EHLO a.example", [lhlo(), Ok(()), Ok(()), Ok(()), Ok(())]);
+        check_permitted("HELO a.example", [lhlo(), first(), Ok(()), first(), Ok(())]);
+        let ehlo = || Err(Reply::SayEhlo);
+        check_permitted("LHLO a.example", [Ok(()), ehlo(), ehlo(), ehlo(), ehlo()]);
     }
 }

@@ -3,14 +3,24 @@
 //! Only CR LF `.` CR LF ends it. What a peer meant by a bare CR, a bare LF or a NUL is a matter of opinion, and two
 //! servers of two opinions can be made to see two messages where one was sent; so such a text is refused, for everyone,
 //! but only once its end has come: the octets in between must not be taken for commands.
+//!
+//! Lines have no limit of their own, though RFC 5321, section 4.5.3.1.6, only promises 1000 octets: programs write HTML
+//! without a line break, nothing here holds a line in memory but the header section (which has a limit), and breaking
+//! lines for the next server would break signatures. A server that wants them shorter says so, and the sender is told.
 
 /// A text while it comes in.
 #[derive(Debug)]
 pub(super) struct Data {
     place: Place,
+    content: Content,
+    fault: Option<DataError>,
+}
+
+/// What may still be kept of a message, however it comes in.
+#[derive(Debug)]
+pub(super) struct Content {
     /// Octets that may still come.
     room: u64,
-    fault: Option<DataError>,
 }
 
 /// Why a text is refused. The first one counts.
@@ -43,7 +53,7 @@ pub(super) enum Taken {
 
 impl Data {
     pub(super) fn new(size_max: u64) -> Self {
-        Self { place: Place::LineStart, room: size_max, fault: None }
+        Self { place: Place::LineStart, content: Content::new(size_max), fault: None }
     }
 
     /// Takes octets and appends the text that they carry to `out`; nothing of it from the first fault on.
@@ -51,9 +61,7 @@ impl Data {
         let mut rest = octets;
         while let Some((&octet, after)) = rest.split_first() {
             rest = if self.place == Place::Text && !is_control(octet) {
-                // Most octets by far: taken as one run.
-                let (run, after) =
-                    rest.split_at(rest.iter().position(|o| is_control(*o)).unwrap_or(rest.len()));
+                let (run, after) = run(rest);
                 self.emit(run, out);
                 after
             } else if self.place == Place::DotCr && octet == b'\n' {
@@ -94,14 +102,7 @@ impl Data {
     }
 
     fn emit(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        if self.fault.is_some() {
-            return;
-        }
-        // What still fits goes out, so that it does not depend on how the octets were cut into pieces.
-        let fitting = usize::try_from(self.room).map_or(text.len(), |room| room.min(text.len()));
-        out.extend(text.iter().take(fitting));
-        self.room -= fitting as u64;
-        if fitting < text.len() {
+        if self.fault.is_none() && !self.content.emit(text, out) {
             self.refuse(DataError::TooLong);
         }
     }
@@ -109,6 +110,30 @@ impl Data {
     fn refuse(&mut self, fault: DataError) {
         self.fault.get_or_insert(fault);
     }
+}
+
+impl Content {
+    pub(super) fn new(size_max: u64) -> Self {
+        Self { room: size_max }
+    }
+
+    pub(super) fn room(&self) -> u64 {
+        self.room
+    }
+
+    /// Appends `text` to `out`; `false` when not all of it fits. What still fits goes out, so that it does not depend on
+    /// how the octets were cut into pieces.
+    pub(super) fn emit(&mut self, text: &[u8], out: &mut Vec<u8>) -> bool {
+        let fitting = usize::try_from(self.room).map_or(text.len(), |room| room.min(text.len()));
+        out.extend(text.iter().take(fitting));
+        self.room -= fitting as u64;
+        fitting == text.len()
+    }
+}
+
+/// The octets before the next control, and those from there on. Most octets by far are taken as such runs.
+pub(super) fn run(octets: &[u8]) -> (&[u8], &[u8]) {
+    octets.split_at(octets.iter().position(|octet| is_control(*octet)).unwrap_or(octets.len()))
 }
 
 fn is_control(octet: u8) -> bool {
@@ -170,6 +195,37 @@ mod tests {
             check(&text, None);
             check(&[&text[..], b"\r\n.\r\n"].concat(), Some(Err(DataError::BareControl)));
         }
+    }
+
+    /// The combinations of line ends around a dot with which servers were made to see the end of a text where others saw
+    /// none (SMTP smuggling, 2023). One of the 27 is the true end.
+    #[test]
+    fn of_all_line_ends_around_a_dot_only_cr_lf_dot_cr_lf_ends_a_text() {
+        const ENDS: [&str; 9] = ["\n", "\r", "\r\n", "\n\r", "\0\n", "\r\0", "\r\r\n", "\n\n", ""];
+        for before in &ENDS[..3] {
+            for after in ENDS {
+                let is_end = (*before, after) == ("\r\n", "\r\n");
+                let text = format!("a{before}.{after}MAIL FROM:<ceo@a.example>");
+                let expected = is_end.then_some(Ok(&b"a\r\n"[..]));
+                check(text.as_bytes(), expected);
+                let is_clean = matches!((*before, after), ("\r\n", ""));
+                let rest = if is_clean {
+                    Ok(&b"a\r\nMAIL FROM:<ceo@a.example>\r\n"[..])
+                } else {
+                    Err(DataError::BareControl)
+                };
+                if !is_end {
+                    check(format!("{text}\r\n.\r\n").as_bytes(), Some(rest));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn line_may_be_longer_than_the_standard_promises() {
+        let text = [&b"x".repeat(100_000)[..], b"\r\n.\r\n"].concat();
+        let end = read(&text, 4096, 200_000);
+        assert_eq!(end.unwrap().1.unwrap().len(), 100_002);
     }
 
     /// Every sequence of up to seven of the octets that matter: the end is where CR LF `.` CR LF first stands (the line

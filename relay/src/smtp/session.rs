@@ -1,82 +1,133 @@
 //! One client's session: octets go in, actions come out, and nothing here knows where either come from or go to.
 //!
 //! ```text
-//! Fresh ─ LHLO ─► Greeted ─ MAIL ─► Sender ─ RCPT ─► Recipients ─ DATA ─► Text ─ . ─► Settling
-//!                    ▲                                                              verdict │
-//!                    └──────────────────────────────────────────────────────────────────────┘
+//!              STARTTLS ─► Securing ─ secured ─┐   AUTH ─► Responding ─ … ─► Checking ─ authenticated ─┐
+//!                 │                            ▼    │                                                  │
+//!     EHLO ─►   Idle ◄──────────────────────────────┴──────────────────────────────────────────────────┘
+//!                 │
+//!               MAIL ─► Asking ─ admitted ─► Sender ─ RCPT ─► Recipients ─ DATA ─► Text ─ . ───────► Settling
+//!                                                                 │                                  │  ▲
+//!     Idle ◄──────────────────────────────────────────────────────│────────────────────── settle ────┘  │
+//!                                                               BDAT ─► Chunk ─ LAST, its octets ───────┘
+//!                                                                        ▲ │
+//!                                                                   BDAT └─▼ Chunks
 //! ```
 //!
-//! While a verdict is awaited nothing is read: commands that were sent ahead wait for the disk.
+//! While an answer is awaited nothing is read: commands that were sent ahead wait for the disk, or for SPF.
+
+mod commands;
+mod message;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Buf;
 use zegel_core::envelope::Envelope;
-use zegel_core::marker::Key;
+use zegel_core::submitter::Submitter;
 
-use super::command::{Command, Mail, Rcpt};
-use super::data::{Data, DataError, Taken};
-use super::line::{Input, LineError};
-use super::reply::Reply;
-use crate::config::Config;
-use crate::intake::Verdict;
+use super::arguments::Mail;
+use super::auth::{Exchange, Turn};
+use super::chunk::{Chunk, Chunks};
+use super::command::{Command, Hello};
+use super::data::Data;
+use super::line::{Input, LINE_MAX, LineError, RESPONSE_MAX};
+use super::reply::{AuthReply, Reply};
+use crate::admission::{Admission, Asked, Attempt, Authenticated};
+use crate::intake::{Transaction, Verdict};
+
+pub(super) use super::terms::{Peer, Service, Terms};
 
 /// Commands that break the protocol, in one session. A client that goes on after that many is no mail server.
 const ERRORS_MAX: u32 = 20;
 
-/// What holds for every client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
-    pub(super) hostname: String,
-    pub(super) message_size_max: u64,
-    pub(super) recipients_max: usize,
-    /// What the milter writes recipients with, where the mail server routes by them.
-    pub(super) marker_key: Option<Key>,
-}
+/// Wrong passwords in one session: somebody who types is given as many, somebody who guesses must come again, and the
+/// gate sees it.
+const WRONG_MAX: u32 = 3;
+
+/// The first octet of a TLS handshake (RFC 8446, section 5.1).
+const HANDSHAKE: u8 = 0x16;
 
 /// What must be done next, in this order.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Action {
+pub enum Action {
     /// Send these octets.
     Reply(Vec<u8>),
+    /// The STARTTLS reply was sent: do the handshake, drop whatever plaintext is unread, and say [`Session::secured`].
+    StartTls,
+    /// Find out, and say [`Session::authenticated`].
+    Authenticate(Attempt),
+    /// Find out, and say [`Session::admitted`].
+    Admit(Asked),
     /// A message begins.
-    Begin(Envelope),
+    Begin(Transaction),
     /// More of its text.
     Text(Vec<u8>),
     /// Its text is complete: keep it, and [`Session::settle`].
     End,
     /// It came to nothing: throw it away.
     Abandon,
-    /// Send what is unsent and close.
+    /// Send what is unsent and close. A message in hand came to nothing.
     Close,
 }
 
 #[derive(Debug)]
-pub(super) struct Session {
+pub struct Session {
     terms: Arc<Terms>,
+    peer: Peer,
     input: Input,
+    /// What the client called itself. Without it there is no transaction.
+    hello: Option<Hello>,
+    /// Who has authenticated.
+    submitter: Option<Submitter>,
     state: State,
     actions: VecDeque<Action>,
     errors: u32,
+    wrong: u32,
     stopping: bool,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Nobody said LHLO yet.
-    Fresh,
-    Greeted,
-    Sender(Mail),
+    /// No transaction.
+    Idle,
+    /// The handshake is awaited.
+    Securing,
+    /// The next line is an answer to a challenge.
+    Responding(Exchange),
+    /// Who the client is is being found out.
+    Checking,
+    /// Whether this sender is taken is being found out.
+    Asking(Mail),
+    Sender {
+        mail: Mail,
+        submitter: Submitter,
+    },
     /// At least one recipient. `smtp_utf8` is MAIL's.
     Recipients {
         envelope: Envelope,
+        submitter: Submitter,
         smtp_utf8: bool,
     },
     /// The text comes in, for so many recipients.
     Text {
         recipients: usize,
         data: Data,
+    },
+    /// A chunk of the message comes in.
+    Chunk {
+        recipients: usize,
+        chunks: Chunks,
+        chunk: Chunk,
+    },
+    /// Between two chunks.
+    Chunks {
+        recipients: usize,
+        chunks: Chunks,
+    },
+    /// The octets of a chunk that is refused come in; then this is said.
+    Swallowing {
+        left: u64,
+        replies: Vec<u8>,
+        next: Box<State>,
     },
     Settling {
         recipients: usize,
@@ -86,73 +137,121 @@ enum State {
 
 /// How long to wait for the client.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
+pub enum Patience {
     Command,
     Text,
 }
 
-impl Terms {
-    pub fn new(config: &Config, marker_key: Option<Key>) -> Self {
-        Self {
-            hostname: config.hostname.to_string(),
-            message_size_max: config.limits.message_size_max,
-            recipients_max: config.limits.recipients_max,
-            marker_key,
-        }
-    }
-}
-
 impl Session {
-    pub(super) fn new(terms: Arc<Terms>) -> Self {
+    pub fn new(terms: Arc<Terms>, peer: Peer) -> Self {
         let actions = VecDeque::from([Action::Reply(Reply::Ready(&terms).to_octets())]);
         Self {
             terms,
+            peer,
             input: Input::default(),
-            state: State::Fresh,
+            hello: None,
+            submitter: None,
+            state: State::Idle,
             actions,
             errors: 0,
+            wrong: 0,
             stopping: false,
         }
     }
 
     /// Takes what the client sent.
-    pub(super) fn receive(&mut self, octets: &[u8]) {
+    pub fn receive(&mut self, octets: &[u8]) {
         self.input.receive(octets);
     }
 
-    /// What must be done next; `None` when more octets or a verdict are needed first.
-    pub(super) fn poll(&mut self) -> Option<Action> {
+    /// What must be done next; `None` when more octets or an answer are needed first.
+    pub fn poll(&mut self) -> Option<Action> {
         while self.actions.is_empty() && self.advance() {}
         self.actions.pop_front()
     }
 
-    /// Says what became of the message: one reply for every recipient, in their order (RFC 2033, section 4.2).
-    pub(super) fn settle(&mut self, verdict: &Verdict) {
+    /// Says what became of the message.
+    pub fn settle(&mut self, verdict: &Verdict) {
         if let State::Settling { recipients } = self.state {
             self.finish(recipients, &Reply::Verdict(verdict));
         }
     }
 
+    /// Says whether the sender is taken.
+    pub fn admitted(&mut self, admission: Admission) {
+        match (std::mem::replace(&mut self.state, State::Idle), admission) {
+            (State::Asking(mail), Admission::As(submitter)) => {
+                self.state = State::Sender { mail, submitter };
+                self.reply(&Reply::SenderOk);
+            }
+            (State::Asking(_), refusal) => {
+                self.reply(&Reply::NotAdmitted(&refusal, self.terms.service));
+                self.show_out();
+            }
+            (state, _) => self.state = state,
+        }
+    }
+
+    /// Says that the handshake is done: the session starts over (RFC 3207, section 4.2). What came in plaintext after
+    /// STARTTLS counts for nothing: anybody on the way may have written it.
+    pub fn secured(&mut self) {
+        if matches!(self.state, State::Securing) {
+            self.input.clear();
+            self.peer.secure = true;
+            (self.hello, self.submitter) = (None, None);
+            self.state = State::Idle;
+        }
+    }
+
+    /// Says who the client is.
+    pub fn authenticated(&mut self, authenticated: Authenticated) {
+        if !matches!(self.state, State::Checking) {
+            return;
+        }
+        self.state = State::Idle;
+        self.reply(&Reply::Auth(AuthReply::Outcome(&authenticated)));
+        match authenticated {
+            Authenticated::As(submitter) => self.submitter = Some(submitter),
+            Authenticated::Wrong => self.wrong += 1,
+            Authenticated::TooMany | Authenticated::Unavailable => {}
+        }
+        if self.wrong >= WRONG_MAX {
+            self.reply(&Reply::Auth(AuthReply::TooManyWrong));
+        }
+        self.show_out();
+    }
+
     /// Ends the session as soon as no message is in hand.
-    pub(super) fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.stopping = true;
     }
 
-    pub(super) fn is_stopping(&self) -> bool {
+    pub fn is_stopping(&self) -> bool {
         self.stopping
     }
 
     /// Ends the session because nothing came for too long.
-    pub(super) fn time_out(&mut self) {
-        self.close(&Reply::TimedOut);
+    pub fn time_out(&mut self) {
+        match self.state {
+            State::Closed => {}
+            // In the middle of a handshake no word can be said.
+            State::Securing => self.close(),
+            _ => self.reply(&Reply::TimedOut),
+        }
     }
 
-    pub(super) fn patience(&self) -> Patience {
+    pub fn patience(&self) -> Patience {
         match self.state {
-            State::Text { .. } => Patience::Text,
-            State::Fresh
-            | State::Greeted
-            | State::Sender(_)
+            State::Text { .. }
+            | State::Chunk { .. }
+            | State::Chunks { .. }
+            | State::Swallowing { .. } => Patience::Text,
+            State::Idle
+            | State::Securing
+            | State::Responding(_)
+            | State::Checking
+            | State::Asking(_)
+            | State::Sender { .. }
             | State::Recipients { .. }
             | State::Settling { .. }
             | State::Closed => Patience::Command,
@@ -161,151 +260,114 @@ impl Session {
 
     /// Takes one step; `false` when there is nothing to step on.
     fn advance(&mut self) -> bool {
-        match &mut self.state {
-            State::Closed | State::Settling { .. } => false,
-            State::Text { .. } => self.take_text(),
-            State::Fresh | State::Greeted | State::Sender(_) | State::Recipients { .. }
+        match &self.state {
+            State::Idle
+            | State::Responding(_)
+            | State::Checking
+            | State::Asking(_)
+            | State::Sender { .. }
+            | State::Recipients { .. }
                 if self.stopping =>
             {
-                self.close(&Reply::Stopping);
+                self.reply(&Reply::Stopping);
                 true
             }
-            State::Fresh | State::Greeted | State::Sender(_) | State::Recipients { .. } => {
+            State::Closed
+            // No plaintext now, not even to say good-bye.
+            | State::Securing
+            | State::Checking
+            | State::Asking(_)
+            | State::Settling { .. } => false,
+            State::Responding(_) => self.take_response(),
+            State::Text { .. } => self.take_text(),
+            State::Chunk { .. } => self.take_chunk(),
+            State::Swallowing { .. } => self.swallow(),
+            State::Idle | State::Sender { .. } | State::Recipients { .. } | State::Chunks { .. } => {
                 self.take_line()
             }
         }
     }
 
     fn take_line(&mut self) -> bool {
-        match self.input.line() {
+        if self.hello.is_none() && self.input.starts_with(HANDSHAKE) {
+            // It expects TLS, and could read no word of ours.
+            self.close();
+            return true;
+        }
+        match self.input.line(LINE_MAX) {
             None => return false,
-            Some(Err(LineError::BareControl)) => self.close(&Reply::BareControlInCommand),
+            Some(Err(LineError::BareControl)) => self.reply(&Reply::BareControlInCommand),
             Some(Err(LineError::TooLong)) => self.reply(&Reply::LineTooLong),
-            Some(Ok(line)) => match Command::parse(&line, self.terms.marker_key.as_ref()) {
+            Some(Ok(line)) => match Command::parse(&line, &self.terms, self.peer.secure) {
                 Ok(command) => self.obey(command),
                 Err(reply) => self.reply(&reply),
             },
         }
-        if self.errors >= ERRORS_MAX && !matches!(self.state, State::Closed) {
-            self.close(&Reply::TooManyErrors);
-        }
+        self.show_out();
         true
     }
 
-    fn obey(&mut self, command: Command) {
-        let terms = Arc::clone(&self.terms);
-        let (state, reply) = match (command, std::mem::replace(&mut self.state, State::Closed)) {
-            (Command::Quit, _) => return self.close(&Reply::Bye),
-            (Command::Noop, state) => (state, Reply::Ok),
-            (Command::Vrfy, state) => (state, Reply::CannotVerify),
-            (Command::Help, state) => (state, Reply::Help),
-            (Command::Lhlo, _) => (State::Greeted, Reply::Offer(&terms)),
-            (Command::Rset, State::Fresh) => (State::Fresh, Reply::Ok),
-            (Command::Rset, _) => (State::Greeted, Reply::Ok),
-
-            (Command::Mail(_), State::Fresh) => (State::Fresh, Reply::OutOfOrder("say LHLO first")),
-            (Command::Mail(mail), State::Greeted)
-                if mail.size.is_some_and(|size| size > terms.message_size_max) =>
-            {
-                (State::Greeted, Reply::TooBig(&terms))
-            }
-            (Command::Mail(mail), State::Greeted) => (State::Sender(mail), Reply::SenderOk),
-            (Command::Mail(_), state) => {
-                (state, Reply::OutOfOrder("MAIL was said already; RSET takes it back"))
-            }
-
-            (Command::Rcpt(rcpt), State::Sender(mail))
-                if rcpt.needs_smtp_utf8 && !mail.smtp_utf8 =>
-            {
-                (State::Sender(mail), Reply::NeedsSmtpUtf8)
-            }
-            (
-                Command::Rcpt(rcpt),
-                State::Sender(Mail { sender, envelope_id, smtp_utf8, size: _ }),
-            ) => {
-                let envelope = Envelope { sender, recipients: vec![rcpt.recipient], envelope_id };
-                (State::Recipients { envelope, smtp_utf8 }, Reply::RecipientOk)
-            }
-            (Command::Rcpt(rcpt), State::Recipients { mut envelope, smtp_utf8 }) => {
-                let reply = add(&mut envelope, rcpt, smtp_utf8, &terms);
-                (State::Recipients { envelope, smtp_utf8 }, reply)
-            }
-            (Command::Rcpt(_), state) => (state, Reply::OutOfOrder("say MAIL first")),
-
-            (Command::Data, State::Recipients { envelope, .. }) => {
-                let (recipients, data) =
-                    (envelope.recipients.len(), Data::new(terms.message_size_max));
-                self.actions.push_back(Action::Begin(envelope));
-                (State::Text { recipients, data }, Reply::StartData)
-            }
-            (Command::Data, state) => (state, Reply::OutOfOrder("say RCPT first")),
-        };
-        self.state = state;
-        self.reply(&reply);
-    }
-
-    /// Takes what has come of the text.
-    fn take_text(&mut self) -> bool {
-        let State::Text { recipients, data } = &mut self.state else { return false };
-        let (recipients, input) = (*recipients, self.input.rest());
-        if input.is_empty() {
+    /// Takes an answer to a challenge.
+    fn take_response(&mut self) -> bool {
+        let Some(line) = self.input.line(RESPONSE_MAX) else { return false };
+        let State::Responding(exchange) = std::mem::replace(&mut self.state, State::Idle) else {
             return false;
+        };
+        match line {
+            Err(LineError::BareControl) => self.reply(&Reply::BareControlInCommand),
+            Err(LineError::TooLong) => self.reply(&Reply::Auth(AuthReply::TooLong)),
+            Ok(line) => self.turn(exchange.answer(&line)),
         }
-        let mut text = Vec::new();
-        let taken = data.take(input, &mut text);
-        if !text.is_empty() {
-            self.actions.push_back(Action::Text(text));
-        }
-        match taken {
-            Taken::All => input.clear(),
-            Taken::Ended(used, end) => {
-                input.advance(used);
-                self.end_text(recipients, end);
-            }
-        }
+        self.show_out();
         true
     }
 
-    fn end_text(&mut self, recipients: usize, end: Result<(), DataError>) {
-        let terms = Arc::clone(&self.terms);
-        let refusal = match end {
-            Ok(()) => {
-                self.actions.push_back(Action::End);
-                self.state = State::Settling { recipients };
-                return;
+    /// Goes on with AUTH.
+    fn turn(&mut self, turn: Turn) {
+        match turn {
+            Turn::Ask(exchange) => {
+                self.reply(&exchange.challenge());
+                self.state = State::Responding(exchange);
             }
-            Err(DataError::BareControl) => Reply::BareControlInText,
-            Err(DataError::TooLong) => Reply::TooBig(&terms),
-        };
-        self.actions.push_back(Action::Abandon);
-        self.finish(recipients, &refusal);
+            Turn::Show(attempt) => {
+                self.actions.push_back(Action::Authenticate(attempt));
+                self.state = State::Checking;
+            }
+            Turn::Fail(reply) => self.reply(&Reply::Auth(reply)),
+        }
     }
 
-    /// Ends a transaction.
+    /// Ends a transaction. LMTP has a reply for every recipient, in their order (RFC 2033, section 4.2).
     fn finish(&mut self, recipients: usize, reply: &Reply<'_>) {
-        self.actions.push_back(Action::Reply(reply.to_octets().repeat(recipients)));
-        self.state = State::Greeted;
+        self.actions.push_back(Action::Reply(self.replies(recipients, reply)));
+        self.state = State::Idle;
+    }
+
+    fn replies(&self, recipients: usize, reply: &Reply<'_>) -> Vec<u8> {
+        let times = match self.terms.service {
+            Service::Lmtp => recipients,
+            Service::Submission | Service::Relay => 1,
+        };
+        reply.to_octets().repeat(times)
     }
 
     fn reply(&mut self, reply: &Reply<'_>) {
-        self.errors += u32::from(reply.is_protocol_error());
+        self.errors += u32::from(reply.is_mistake());
         self.actions.push_back(Action::Reply(reply.to_octets()));
+        if reply.is_last() {
+            self.close();
+        }
     }
 
-    fn close(&mut self, reply: &Reply<'_>) {
-        self.actions.extend([Action::Reply(reply.to_octets()), Action::Close]);
+    /// Has had enough of a client that errs and errs.
+    fn show_out(&mut self) {
+        if self.errors >= ERRORS_MAX && !matches!(self.state, State::Closed) {
+            self.reply(&Reply::TooManyErrors);
+        }
+    }
+
+    fn close(&mut self) {
+        self.actions.push_back(Action::Close);
         self.state = State::Closed;
     }
-}
-
-/// Adds a further recipient, if it may be one.
-fn add<'a>(envelope: &mut Envelope, rcpt: Rcpt, smtp_utf8: bool, terms: &'a Terms) -> Reply<'a> {
-    if rcpt.needs_smtp_utf8 && !smtp_utf8 {
-        return Reply::NeedsSmtpUtf8;
-    }
-    if envelope.recipients.len() >= terms.recipients_max {
-        return Reply::TooManyRecipients(terms);
-    }
-    envelope.recipients.push(rcpt.recipient);
-    Reply::RecipientOk
 }

@@ -10,7 +10,7 @@ use zegel_core::address::Address;
 use zegel_core::directive::Wishes;
 use zegel_core::envelope::{Envelope, Recipient};
 use zegel_core::moment::Moment;
-use zegel_core::submission::Submission;
+use zegel_core::submission::{Arrival, Submission};
 
 use super::{Delivery, Kept, NewSubmission, Store, StoreError};
 use crate::id::SubmissionId;
@@ -93,6 +93,7 @@ impl Fixture {
             addressees: sent.to.iter().chain(sent.addressees).map(|to| address(to)).collect(),
             wishes: sent.wishes,
             size: 1,
+            arrival: Arrival::default(),
         };
         let body = body.finish().await?;
         let (fingerprint, accepted) = (sent.fingerprint, sent.accepted);

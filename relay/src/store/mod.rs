@@ -39,6 +39,7 @@
 
 mod accounts;
 mod bodies;
+mod credentials;
 mod destroy;
 mod error;
 mod forget;
@@ -73,7 +74,9 @@ use self::news::{Heard, News};
 use self::writer::Writer;
 use crate::vault::Keyring;
 
+pub use self::accounts::{Account, Change, Kind, Standing};
 pub use self::bodies::{BODY_IN_ROW_MAX, BodyWriter, SealedBody};
+pub use self::credentials::{Counted, Credential, NewCredential, Quota, Revoked};
 pub use self::error::StoreError;
 pub use self::intake::{Kept, NewSubmission};
 pub use self::mails::{MailKind, MailOutcome, NewMail, QueuedMail};

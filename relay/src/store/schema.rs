@@ -5,8 +5,11 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::StoreError;
 
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../migrations/0001_pipe.sql"), include_str!("../migrations/0002_forget.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../migrations/0001_pipe.sql"),
+    include_str!("../migrations/0002_gateway.sql"),
+    include_str!("../migrations/0004_forget.sql"),
+];
 
 /// Takes the steps that are missing, all or none of them.
 pub(super) async fn migrate(db: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -1,10 +1,7 @@
-//! Routes, asked of a real name server: knotd, which only knows its own zones and recurses for nobody.
+//! Routes, asked of a real name server.
 
-use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::process::{Child, Command, Stdio};
+use std::net::SocketAddr;
 
-use tempfile::TempDir;
 use zegel_core::transport::Authentic;
 
 use super::{
@@ -12,6 +9,7 @@ use super::{
     peer,
 };
 use crate::config;
+use crate::dns::knot::{Knot, Zone};
 use crate::outbound::mx::{Directory, Host, Route};
 
 const ZONE: &str = "\
@@ -39,66 +37,16 @@ elsewhere NS ns.elsewhere
 ns.elsewhere A 127.0.0.99
 ";
 
-struct Knot {
-    process: Child,
-    server: SocketAddr,
-    /// Zones and database; goes with it.
-    _directory: TempDir,
-}
-
-impl Knot {
-    /// Returns once the server says that it has started.
-    fn start() -> Self {
-        let directory = TempDir::new().unwrap();
-        let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
-        let path = directory.path().display();
-        let settings = format!(
-            "server:\n  rundir: {path}\n  listen: 127.0.0.1@{port}\n\
-             log:\n  - target: stdout\n    any: info\n\
-             database:\n  storage: {path}\n\
-             template:\n  - id: default\n    storage: {path}\n\
-             zone:\n  - domain: example.nl\n    file: example.zone\n  - domain: broken.example.nl\n    file: missing.zone\n",
-            port = server.port(),
-        );
-        let many: Vec<_> =
-            (10..50).map(|n| format!("many MX {n} {}{n}.many", "x".repeat(60))).collect();
-        std::fs::write(
-            directory.path().join("example.zone"),
-            format!("{ZONE}{}\n", many.join("\n")),
-        )
-        .unwrap();
-        let file = directory.path().join("knot.conf");
-        std::fs::write(&file, settings).unwrap();
-        let process = Command::new("knotd")
-            .arg("-c")
-            .arg(&file)
-            .env("PATH", "/usr/sbin:/usr/local/sbin:/usr/bin")
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("knotd is needed (package knot)");
-        let mut knot = Self { process, server, _directory: directory };
-        knot.wait();
-        knot
-    }
-
-    fn wait(&mut self) {
-        let mut log = BufReader::new(self.process.stdout.as_mut().unwrap());
-        let mut said = String::new();
-        while !said.contains("server started") {
-            assert_ne!(log.read_line(&mut said).unwrap(), 0, "knotd did not start: {said}");
-        }
-    }
-}
-
-impl Drop for Knot {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// The zone of these tests, with more MX records than fit into UDP.
+fn knot() -> Knot {
+    let many: Vec<_> =
+        (10..50).map(|n| format!("many MX {n} {}{n}.many", "x".repeat(60))).collect();
+    let text = format!("{ZONE}{}\n", many.join("\n"));
+    Knot::start(&[Zone { name: "example.nl", text, signed: false }])
 }
 
 fn directory(server: SocketAddr) -> Directory {
-    Directory::new(&config::Dns { servers: vec![server] }, &config::Outbound::default()).unwrap()
+    Directory::new(super::resolver(server), &config::Outbound::default())
 }
 
 /// A route on one line, for comparison.
@@ -122,7 +70,7 @@ fn host(host: &Host) -> String {
 
 #[test]
 fn the_dns_gives_hosts_a_clear_no_or_nothing_to_go_by() {
-    let knot = Knot::start();
+    let knot = knot();
     let directory = directory(knot.server);
     let plain = "mx1.plain.example.nl 2001:db8::1 192.0.2.1; mx2.plain.example.nl 192.0.2.2";
     let cases = [
@@ -160,7 +108,7 @@ async fn send(outbound: &Outbound, recipient: &str) -> Outcome {
 
 #[test]
 fn a_mail_finds_its_way_by_the_dns_alone() {
-    let knot = Knot::start();
+    let knot = knot();
     block_on(async {
         let (port, mut listeners) = peer::listeners(1).await;
         peer::serve(listeners.remove(0), good());

@@ -1,0 +1,101 @@
+//! Passwords as the store keeps them: Argon2id (RFC 9106).
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
+use argon2::{Algorithm, Argon2, Params, Version};
+use zegel_core::secret::Secret;
+
+use crate::vault;
+
+/// What OWASP's cheat sheet on password storage names first among equals: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// Compared with where there is no hash; of the same cost, and right for nobody whatever is typed.
+const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$emVnZWxub2JvZHlzc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+#[derive(Debug, thiserror::Error)]
+#[error("the hash of a password cannot be read; revoke the credential and create another")]
+pub(super) struct Unreadable;
+
+/// The hash of a password, in its string form (PHC).
+pub(super) fn make(password: &Secret) -> Secret {
+    let salt: [u8; 16] = vault::random();
+    let hash: PasswordHash = argon2()
+        .hash_password_with_salt(password.reveal().as_bytes(), &salt)
+        .expect("a password of our own and this salt are within Argon2's bounds");
+    Secret::new(hash.to_string())
+}
+
+/// Whether it is this hash's password. Without a hash it is not, and that takes as long.
+pub(super) fn verify(password: &Secret, hash: Option<&Secret>) -> Result<bool, Unreadable> {
+    let text = hash.map_or(NOBODYS, Secret::reveal);
+    let expected = PasswordHash::new(text).map_err(|_| Unreadable)?;
+    match argon2().verify_password(password.reveal().as_bytes(), &expected) {
+        Ok(()) => Ok(hash.is_some()),
+        Err(Error::PasswordInvalid) => Ok(false),
+        Err(_) => Err(Unreadable),
+    }
+}
+
+fn argon2() -> Argon2<'static> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
+        .expect("these parameters are within Argon2's bounds");
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(password: &str, hash: Option<&Secret>, expected: bool) {
+        assert_eq!(verify(&Secret::new(password), hash).ok(), Some(expected), "{password:?}");
+    }
+
+    #[test]
+    fn password_is_right_for_its_own_hash_and_no_other() {
+        let (one, two) = (make(&Secret::new("one")), make(&Secret::new("two")));
+        check("one", Some(&one), true);
+        check("One", Some(&one), false);
+        check("", Some(&one), false);
+        check("one", Some(&two), false);
+        check("one", None, false);
+        assert_ne!(one, make(&Secret::new("one")), "a salt makes every hash another one");
+    }
+
+    #[test]
+    fn hash_is_argon2id_and_costs_what_nobodys_costs() {
+        let cost = |hash: &str| hash.rsplitn(3, '$').nth(2).unwrap_or_default().to_owned();
+        assert_eq!(cost(make(&Secret::new("one")).reveal()), "$argon2id$v=19$m=19456,t=2,p=1");
+        assert_eq!(cost(NOBODYS), "$argon2id$v=19$m=19456,t=2,p=1");
+        let length = |hash: &str| hash.len();
+        assert_eq!(length(make(&Secret::new("one")).reveal()), length(NOBODYS));
+    }
+
+    #[test]
+    fn login_that_does_not_exist_takes_as_long() {
+        let hash = make(&Secret::new("one"));
+        let fastest = |hash: Option<&Secret>| {
+            let took = |_| {
+                let began = Instant::now();
+                check("two", hash, false);
+                began.elapsed()
+            };
+            (0..10).map(took).min().unwrap_or(Duration::MAX)
+        };
+        let (somebodys, nobodys) = (fastest(Some(&hash)), fastest(None));
+        // An early answer would be thousands of times as fast; the machine may be busy with other things.
+        assert!(nobodys * 3 > somebodys, "{nobodys:?} against {somebodys:?}");
+    }
+
+    #[test]
+    fn damaged_hash_is_no_wrong_password() {
+        for damaged in ["", "one", "$argon2id$v=19$m=1,t=1,p=1$AAAA$AAAA"] {
+            assert!(verify(&Secret::new("one"), Some(&Secret::new(damaged))).is_err(), "{damaged}");
+        }
+    }
+}
