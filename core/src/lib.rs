@@ -16,6 +16,7 @@
 //! - [`conversation::Conversation`]: the recipients who see each other; every Bcc recipient has one alone.
 //! - [`decision`]: the ladder; how a recipient is verified, and why each stronger rung was passed over.
 //! - [`transport::Floor`]: the least that a connection must prove; [`transport::Seen`]: what it did prove.
+//! - [`dane`]: what TLSA records demand of a connection, and whether a certificate is the one they name (RFC 7672).
 //! - [`delivery::State`]: where one delivery stands; [`delivery::step`] is the only way from one to the next.
 //! - [`spf`]: whether a server may send for a domain (RFC 7208), and whether that proves enough.
 //! - [`access`]: challenges that a recipient answers; [`access::Passed`] is the proof that one was answered.
@@ -26,6 +27,7 @@
 pub mod access;
 pub mod address;
 pub mod conversation;
+pub mod dane;
 pub mod decision;
 pub mod delivery;
 pub mod directive;

@@ -66,6 +66,8 @@ pub enum Certificate {
     CertificateHostMismatch,
     CertificateNotTrusted,
     ValidationFailure,
+    /// Not valid, and of the server's TLSA records none can be used.
+    TlsaInvalid,
 }
 
 /// Why an MX host's name is authentic (product.md, section 5).
@@ -153,6 +155,22 @@ impl fmt::Display for Certificate {
                 "no trusted authority vouches for the server's certificate"
             }
             Self::ValidationFailure => "the server's certificate cannot be validated",
+            Self::TlsaInvalid => {
+                "the server's certificate is not valid, and none of its TLSA records can be used"
+            }
+        })
+    }
+}
+
+impl fmt::Display for Authentic {
+    /// One clause of plain English: "the host's name is signed (DNSSEC)".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dnssec => "the host's name is signed (DNSSEC)",
+            Self::MtaSts => "the domain's policy names the host (MTA-STS)",
+            Self::UnderRecipientDomain => "the host stands under the recipient's domain",
+            Self::Pinned => "the administrator vouches for the host's name",
+            Self::Waived => "nothing vouches for the host's name, which the administrator waived",
         })
     }
 }
@@ -171,7 +189,7 @@ mod tests {
     use super::*;
 
     const FLOORS: [Floor; 4] = [Floor::Tls, Floor::Pkix, Floor::Dane, Floor::Impossible];
-    const CERTIFICATES: [Certificate; 8] = [
+    const CERTIFICATES: [Certificate; 9] = [
         Certificate::None,
         Certificate::Valid,
         Certificate::DaneValid,
@@ -180,6 +198,7 @@ mod tests {
         Certificate::CertificateHostMismatch,
         Certificate::CertificateNotTrusted,
         Certificate::ValidationFailure,
+        Certificate::TlsaInvalid,
     ];
     const AUTHENTIC: [Option<Authentic>; 6] = [
         None,

@@ -6,9 +6,14 @@
 pub(crate) mod knot;
 #[cfg(test)]
 mod tests;
+mod trace;
+mod trusted;
+#[cfg(test)]
+mod unbound;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
@@ -19,7 +24,16 @@ use hickory_resolver::proto::dnssec::{Proof, TrustAnchors};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 
+use tokio::time::timeout;
+use zegel_core::dane::Tlsa;
+
 use crate::config::{self, Dnssec};
+
+pub use trace::Trace;
+use trusted::Trusted;
+
+/// For a person at a terminal to wait; any name server answers sooner, or is as good as silent.
+const SELF_TEST_TIME_MAX: Duration = Duration::from_secs(15);
 
 /// Answers that are remembered, of each kind the same: more than the domains that a large organisation writes to in a day.
 const CACHE_MAX: u64 = 10_000;
@@ -30,7 +44,26 @@ const ALIASES_MAX: usize = 8;
 /// Asks name servers. Cheap to clone: all clones have one cache.
 #[derive(Clone)]
 pub struct Resolver {
-    resolver: TokioResolver,
+    source: Source,
+    trace: Option<Trace>,
+}
+
+/// Who says whether an answer is secure.
+#[derive(Clone)]
+enum Source {
+    /// Signatures that were verified here, or nobody.
+    Own(Arc<TokioResolver>),
+    Trusted(Trusted),
+}
+
+/// Whether DNSSEC works with the name servers there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SelfTest {
+    Passed,
+    /// They answer, but not so that anything can be secure; what to do about it.
+    Failed(String),
+    /// They do not answer.
+    Silent(String),
 }
 
 /// What the DNS says to one question.
@@ -59,8 +92,33 @@ pub struct Nothing {
 
 impl Resolver {
     pub fn new(dns: &config::Dns) -> Result<Self, String> {
-        let resolver = resolver(dns).map_err(|error| format!("cannot set up DNS: {error}"))?;
-        Ok(Self { resolver })
+        let source = if dns.dnssec == Dnssec::Trust {
+            Trusted::new(&dns.servers).map(Source::Trusted)?
+        } else {
+            let own = resolver(dns).map_err(|error| format!("cannot set up DNS: {error}"))?;
+            Source::Own(Arc::new(own))
+        };
+        Ok(Self { source, trace: None })
+    }
+
+    /// The same resolver, which also writes down what it is asked.
+    pub fn traced(&self) -> (Self, Trace) {
+        let trace = Trace::default();
+        (Self { source: self.source.clone(), trace: Some(trace.clone()) }, trace)
+    }
+
+    /// Asks for the keys of the root, which are signed wherever DNSSEC works at all.
+    pub async fn self_test(&self, dns: &config::Dns) -> SelfTest {
+        if dns.dnssec == Dnssec::Off {
+            return SelfTest::Passed;
+        }
+        match timeout(SELF_TEST_TIME_MAX, self.look_up("", RecordType::DNSKEY, |_| Some(()))).await
+        {
+            Ok(Ok(Found { secure: true, .. })) => SelfTest::Passed,
+            Ok(Ok(_) | Err(NetError::Dns(_))) => SelfTest::Failed(withheld(dns)),
+            Ok(Err(error)) => SelfTest::Silent(format!("no name server answers: {error}")),
+            Err(_) => SelfTest::Silent("no name server answers in time".to_owned()),
+        }
     }
 
     pub async fn mx(&self, name: &str) -> Answer<(u16, String)> {
@@ -77,6 +135,28 @@ impl Resolver {
 
     pub async fn ipv6(&self, name: &str) -> Answer<IpAddr> {
         self.ask(name, RecordType::AAAA, RData::ip_addr).await
+    }
+
+    /// What the name is an alias of, by its own record.
+    pub async fn alias(&self, name: &str) -> Answer<String> {
+        self.ask(name, RecordType::CNAME, |data| match data {
+            RData::CNAME(target) => Some(target.0.to_ascii()),
+            _ => None,
+        })
+        .await
+    }
+
+    pub async fn tlsa(&self, name: &str) -> Answer<Tlsa> {
+        self.ask(name, RecordType::TLSA, |data| match data {
+            RData::TLSA(tlsa) => Some(Tlsa {
+                usage: tlsa.cert_usage.into(),
+                selector: tlsa.selector.into(),
+                matching: tlsa.matching.into(),
+                data: tlsa.cert_data.clone(),
+            }),
+            _ => None,
+        })
+        .await
     }
 
     /// The strings of each record joined (RFC 7208, section 3.3), octet for octet.
@@ -103,14 +183,18 @@ impl Resolver {
         kind: RecordType,
         read: fn(&RData) -> Option<T>,
     ) -> Answer<T> {
-        match self.look_up(name, kind, read).await {
+        let answer = match self.look_up(name, kind, read).await {
             Ok(found) => Answer::Found(found),
             Err(NetError::Dns(DnsError::NoRecordsFound(none))) => nothing(&none).map_or_else(
                 || Answer::unknown(name, kind, &DnsError::NoRecordsFound(none.clone()).into()),
                 Answer::Nothing,
             ),
             Err(error) => Answer::unknown(name, kind, &error),
+        };
+        if let Some(trace) = &self.trace {
+            trace.note(name, kind, &answer);
         }
+        answer
     }
 
     async fn look_up<T>(
@@ -120,35 +204,65 @@ impl Resolver {
         read: fn(&RData) -> Option<T>,
     ) -> Result<Found<T>, NetError> {
         let question = absolute(name)?;
-        let answer = self.resolver.lookup(question.clone(), kind).await?;
-        let (name, secure) = self.follow(question, &answer, kind).await?;
-        let records = answer.answers().iter().filter_map(|record| read(&record.data)).collect();
+        let (records, name, secure) = match &self.source {
+            Source::Own(resolver) => verified(resolver, question, kind).await?,
+            Source::Trusted(trusted) => trusted.look_up(question, kind).await?,
+        };
+        let records = records.iter().filter_map(|record| read(&record.data)).collect();
         let name = name.to_ascii().trim_end_matches('.').to_ascii_lowercase();
         Ok(Found { records, name, secure })
     }
+}
 
-    /// Goes from the name that was asked for to the records, alias by alias. The resolver leaves the aliases out before
-    /// what it took from its cache, and with them their proof (hickory 0.26): those are asked for.
-    async fn follow(
-        &self,
-        mut name: Name,
-        answer: &Lookup,
-        kind: RecordType,
-    ) -> Result<(Name, bool), NetError> {
-        let (mut secure, mut alias) = (true, answer.clone());
-        for _ in 0..ALIASES_MAX {
-            if let Some(proven) = proven(answer, &name, kind) {
-                return Ok((name, secure && proven));
+/// The records of this kind, whose they are, and whether they are secure. The resolver takes a "no such record" at the end of
+/// an alias for bogus (hickory 0.26): then the alias and its target are asked for one by one, each to be verified by itself.
+async fn verified(
+    resolver: &TokioResolver,
+    mut name: Name,
+    kind: RecordType,
+) -> Result<(Vec<Record>, Name, bool), NetError> {
+    let mut secure = true;
+    for _ in 0..ALIASES_MAX {
+        let bogus = match resolver.lookup(name.clone(), kind).await {
+            Ok(answer) => {
+                let (name, proven) = follow(resolver, name, &answer, kind).await?;
+                return Ok((answer.answers().to_vec(), name, secure && proven));
             }
-            if target(&alias, &name).is_none() {
-                alias = self.resolver.lookup(name.clone(), RecordType::CNAME).await?;
-            }
-            let next = target(&alias, &name).ok_or(NetError::Message("an answer with a gap"))?;
-            secure &= proven_alias(&alias, &name);
-            name = next;
-        }
-        Err(NetError::Message("too many aliases"))
+            Err(bogus @ NetError::Dns(DnsError::DnssecBogus)) => bogus,
+            Err(error) => return Err(error),
+        };
+        let Ok(alias) = resolver.lookup(name.clone(), RecordType::CNAME).await else {
+            return Err(bogus);
+        };
+        let Some(next) = target(alias.answers(), &name) else { return Err(bogus) };
+        secure &= proven_alias(&alias, &name);
+        name = next;
     }
+    Err(NetError::Message("too many aliases"))
+}
+
+/// Goes from the name that was asked for to the records, alias by alias. The resolver leaves the aliases out before what it
+/// took from its cache, and with them their proof (hickory 0.26): those are asked for.
+async fn follow(
+    resolver: &TokioResolver,
+    mut name: Name,
+    answer: &Lookup,
+    kind: RecordType,
+) -> Result<(Name, bool), NetError> {
+    let (mut secure, mut alias) = (true, answer.clone());
+    for _ in 0..ALIASES_MAX {
+        if let Some(proven) = proven(answer, &name, kind) {
+            return Ok((name, secure && proven));
+        }
+        if target(alias.answers(), &name).is_none() {
+            alias = resolver.lookup(name.clone(), RecordType::CNAME).await?;
+        }
+        let next =
+            target(alias.answers(), &name).ok_or(NetError::Message("an answer with a gap"))?;
+        secure &= proven_alias(&alias, &name);
+        name = next;
+    }
+    Err(NetError::Message("too many aliases"))
 }
 
 impl<T> Answer<T> {
@@ -170,8 +284,8 @@ fn proven_alias(answer: &Lookup, name: &Name) -> bool {
 }
 
 /// What the name is an alias of.
-fn target(answer: &Lookup, name: &Name) -> Option<Name> {
-    answer.answers().iter().filter(|one| one.name == *name).find_map(|one| match &one.data {
+fn target(answer: &[Record], name: &Name) -> Option<Name> {
+    answer.iter().filter(|one| one.name == *name).find_map(|one| match &one.data {
         RData::CNAME(target) => Some(target.0.clone()),
         _ => None,
     })
@@ -193,6 +307,25 @@ fn nothing(none: &NoRecords) -> Option<Nothing> {
         }
         _ => None,
     }
+}
+
+/// Which name servers are of no use, and what to do.
+fn withheld(dns: &config::Dns) -> String {
+    let servers = if dns.servers.is_empty() {
+        "of /etc/resolv.conf".to_owned()
+    } else {
+        dns.servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    if dns.dnssec == Dnssec::Trust {
+        return format!(
+            "the name servers {servers} do not say that they verify signatures; nothing will count as secure, and DANE is not \
+             honoured: use others, or set dns.dnssec to \"validate\" or \"off\""
+        );
+    }
+    format!(
+        "the name servers {servers} do not pass on signatures; every look-up will be unknown, mail waits: use others, or set \
+         dns.dnssec = \"off\""
+    )
 }
 
 fn is_secure(record: &Record) -> bool {

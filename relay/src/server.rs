@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use crate::admission::{Capabilities, Directory, Gate};
 use crate::certificate::Certificate;
 use crate::config::{self, Config};
-use crate::dns::Resolver;
+use crate::dns::{Resolver, SelfTest};
 use crate::intake::{Intake, Rules};
 use crate::lifecycle::{self, Lifecycle};
 use crate::outbound::Outbound;
@@ -72,6 +72,7 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let directory = config.directory.ldap.as_ref().map(Directory::new).transpose();
     let directory = directory.map_err(|error| Fatal(format!("directory.ldap.{error}")))?;
     raise_files_max(&config);
+    tokio::spawn(test_dns(resolver.clone(), config.dns.clone()));
     // The sockets come first: who finds them taken must not take the store's work away from who has them.
     let sockets = bind(&config).await?;
     let store = open_store(&config).await?;
@@ -115,6 +116,14 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     stop(&lifecycle).await;
     store.close().await;
     told
+}
+
+/// A name server that is of no use for DNSSEC keeps all mail: somebody must know.
+async fn test_dns(resolver: Resolver, dns: config::Dns) {
+    match resolver.self_test(&dns).await {
+        SelfTest::Passed => {}
+        SelfTest::Failed(why) | SelfTest::Silent(why) => error!("dns: {why}"),
+    }
 }
 
 async fn open_store(config: &Config) -> Result<Store, Fatal> {

@@ -6,6 +6,7 @@ mod browser;
 mod canary;
 mod crash;
 mod credential;
+mod dane;
 mod dialogs;
 mod direct;
 mod directory;

@@ -66,6 +66,10 @@ fn the_relays_configuration_starts_as_it_is_installed_once_it_has_a_key() {
     let installed_key = "# key-file = \"/etc/zegel/relay.key\"";
     let shipped = file("packaging/etc/relay.toml");
     assert!(shipped.contains(installed_key));
+    // Name servers that do not answer: what those of this machine do with signatures is not the configuration's fault.
+    let (dns, silent) = ("# [dns]\n", "[dns]\nservers = [\"127.0.0.1:1\"]\n");
+    assert!(shipped.contains(dns));
+    let shipped = shipped.replace(dns, silent);
     let path = place.write(
         "relay.toml",
         &shipped.replace(installed_key, &format!("key-file = \"{}\"", key.display())),

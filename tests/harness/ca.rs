@@ -50,6 +50,12 @@ impl Ca {
         &self.root
     }
 
+    /// The root certificate as a TLSA record names it: whole, so that no server needs to show it.
+    pub fn tlsa(&self) -> String {
+        let octets = self.issuer.der().iter().map(|octet| format!("{octet:02x}"));
+        format!("TLSA 2 0 0 {}", octets.collect::<String>())
+    }
+
     /// Issues a certificate for a host and, as it may be, for its address.
     pub fn issue(&self, place: &Place, kind: Kind, host: &str, address: Option<IpAddr>) -> Leaf {
         let key = KeyPair::generate().expect("make a key");

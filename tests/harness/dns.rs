@@ -2,19 +2,21 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
 use crate::place::Place;
-use crate::process::Process;
+use crate::process::{Process, run};
 use crate::wait::until;
 
 #[derive(Debug)]
 pub struct Dns {
     _knot: Process,
     server: SocketAddr,
+    trust_anchor: Option<PathBuf>,
 }
 
 /// One zone: its name, and its records as a zone file has them.
@@ -46,33 +48,58 @@ impl Zone {
     }
 
     fn file(&self) -> String {
-        let name = &self.name;
-        let start = format!(
-            "$ORIGIN {name}.\n$TTL 60\n@ SOA ns.{name}. hostmaster.{name}. 1 60 60 60 60\n@ NS ns\n"
-        );
-        let records = self.records.join("\n");
-        // The name server's own address is asked by nobody, but a zone without it is none.
-        format!("{start}ns A 127.0.0.1\n{records}\n")
+        format!("{}{}\n", head(&self.name), self.records.join("\n"))
     }
 }
 
 impl Dns {
     /// Serves the zones on port [`Place::port`] of 127.0.0.`host`.
     pub async fn start(place: &Place, host: u8, zones: &[Zone]) -> Self {
-        let server = place.at(host);
         let directory = place.directory("dns", "root");
         for zone in zones {
             place.write(&format!("dns/{}.zone", zone.name), &zone.file());
         }
-        let configuration = place
-            .write("dns/knot.conf", &configuration(&directory.to_string_lossy(), server, zones));
+        let configuration = configuration(&directory, place.at(host), zones);
+        Self::serve(place, place.at(host), &configuration, zones).await
+    }
+
+    /// The same with a root of its own, and all of it signed (DNSSEC): the zones stand below `test.`
+    pub async fn start_signed(place: &Place, host: u8, zones: &[Zone]) -> Self {
+        let directory = place.directory("dns", "root");
+        let names: Vec<_> =
+            ["", "test"].into_iter().chain(zones.iter().map(|zone| zone.name.as_str())).collect();
+        let mut text = configuration(&directory, place.at(host), zones);
+        text = text.replace("    journal-content: none\n", SIGNED);
+        text += "  - domain: test.\n    file: test.zone\n  - domain: .\n    file: root.zone\n";
+        let settings = place.write("dns/knot.conf", &text);
+        for name in &names {
+            keymgr(&settings, name, &["generate", "ksk=yes", "zsk=yes", "algorithm=13"]);
+        }
+        let keys = |name: &&str| keymgr(&settings, name, &["ds"]);
+        let mut below_test = names.iter().skip(2).map(keys).collect::<String>();
+        for zone in zones {
+            let _ = writeln!(below_test, "{0}. NS ns.{0}.", zone.name);
+        }
+        place.write("dns/test.zone", &format!("{}{below_test}", head("test")));
+        place.write("dns/root.zone", &format!("{}test. NS ns.test.\n{}", head(""), keys(&"test")));
+        for zone in zones {
+            place.write(&format!("dns/{}.zone", zone.name), &zone.file());
+        }
+        let anchor = keymgr(&settings, "", &["dnskey"]).replacen(". DNSKEY", ". 60 IN DNSKEY", 1);
+        let mut dns = Self::serve(place, place.at(host), &text, zones).await;
+        dns.trust_anchor = Some(place.write("dns/anchor", &anchor));
+        dns
+    }
+
+    async fn serve(place: &Place, server: SocketAddr, configuration: &str, zones: &[Zone]) -> Self {
+        let configuration = place.write("dns/knot.conf", configuration);
         let arguments = ["-c", &configuration.to_string_lossy()];
         let mut knot =
             Process::start("knotd", "/usr/sbin/knotd", &arguments, &place.file("dns.log"));
-        let control = directory.join("knot.sock");
+        let control = place.file("dns/knot.sock");
         // knot opens its control socket when the zones are loaded and the server answers.
         knot.ready(|| control.exists().then_some(())).await;
-        let dns = Self { _knot: knot, server };
+        let dns = Self { _knot: knot, server, trust_anchor: None };
         if let Some(zone) = zones.first() {
             dns.answers(&zone.name).await;
         }
@@ -81,6 +108,11 @@ impl Dns {
 
     pub fn server(&self) -> SocketAddr {
         self.server
+    }
+
+    /// The root's key, as a file, when it has one.
+    pub fn trust_anchor(&self) -> Option<&Path> {
+        self.trust_anchor.as_deref()
     }
 
     /// Asks as the programs under test do.
@@ -110,12 +142,30 @@ impl Dns {
     }
 }
 
-fn configuration(directory: &str, server: SocketAddr, zones: &[Zone]) -> String {
+/// For the template of all zones, in the place of its last line.
+const SIGNED: &str =
+    "    journal-content: none\n    dnssec-signing: on\n    dnssec-policy: one-key\n";
+
+/// What every zone begins with. The name server's own address is asked by nobody, but a zone without it is none.
+fn head(name: &str) -> String {
+    format!(
+        "$ORIGIN {name}.\n$TTL 60\n@ SOA ns hostmaster 1 60 60 60 60\n@ NS ns\nns A 127.0.0.1\n"
+    )
+}
+
+fn keymgr(settings: &Path, zone: &str, arguments: &[&str]) -> String {
+    let (settings, zone) = (settings.to_string_lossy(), format!("{zone}."));
+    run("/usr/sbin/keymgr", &[&["-c", &*settings, &*zone], arguments].concat())
+}
+
+fn configuration(directory: &Path, server: SocketAddr, zones: &[Zone]) -> String {
+    let directory = directory.display();
     let mut text = format!(
         "server:\n  rundir: {directory}\n  listen: {}@{}\n  user: root:root\n\
          log:\n  - target: stderr\n    any: info\n\
          database:\n  storage: {directory}\n\
          control:\n  listen: {directory}/knot.sock\n\
+         policy:\n  - id: one-key\n    manual: on\n    single-type-signing: on\n    algorithm: ecdsap256sha256\n\
          template:\n  - id: default\n    storage: {directory}\n    file: \"%s.zone\"\n    \
          zonefile-sync: -1\n    journal-content: none\n\
          zone:\n",

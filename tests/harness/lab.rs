@@ -79,6 +79,8 @@ pub struct Setup {
     /// The sending Postfix receives the organisation's mail too, and asks the milter about it as about all other. Behind it
     /// stands the organisation's server of [`Lab::sink`].
     pub own_mx: bool,
+    /// All zones are signed (DNSSEC), and every domain's mail server has a TLSA record that names the lab's CA.
+    pub dane: bool,
     /// Further lines for the sending Postfix's main.cf, or for Sendmail's sendmail.mc.
     pub main: String,
     /// Lines for the relay's `[policy]`.
@@ -129,6 +131,7 @@ impl Default for Setup {
             rules: RULES.to_owned(),
             marker_key: false,
             own_mx: false,
+            dane: false,
             main: String::new(),
             policy: String::new(),
             retry: "first = \"1s\"\nmax = \"1s\"\n".to_owned(),
@@ -142,7 +145,7 @@ impl Default for Setup {
 impl Lab {
     /// Starts all but the recipients' servers.
     pub async fn start(setup: Setup) -> Self {
-        let world = World::start(setup.own_mx).await;
+        let world = World::start(&setup).await;
         let place = &world.place;
         let mut main = setup.main.clone();
         if setup.own_mx {
@@ -163,7 +166,7 @@ impl Lab {
 impl Lab<Sendmail> {
     /// The same with Sendmail, where recipients carry the route.
     pub async fn beside_sendmail(setup: Setup) -> Self {
-        let world = World::start(setup.own_mx).await;
+        let world = World::start(&setup).await;
         let place = &world.place;
         let key = marker_key_file(place);
         let sending = Sendmail::sending(place, SENDING, &servers(place), &setup.main).await;
@@ -188,19 +191,24 @@ struct World {
 }
 
 impl World {
-    async fn start(own_mx: bool) -> Self {
+    async fn start(setup: &Setup) -> Self {
         let place = Place::new();
         let ca = Ca::new(&place);
         let portal = place.at(PORTAL);
         let servers = servers(&place);
         let zone = |(domain, server): &(&str, SocketAddr)| {
-            let sends_itself = own_mx && *domain == ORGANISATION;
+            let sends_itself = setup.own_mx && *domain == ORGANISATION;
             let front = if sends_itself { place.at(SENDING) } else { *server };
-            Zone::with_mail_server(domain, front.ip())
+            let zone = Zone::with_mail_server(domain, front.ip());
+            if setup.dane { zone.record(&format!("_25._tcp.mx {}", ca.tlsa())) } else { zone }
         };
         let mut zones: Vec<_> = servers.iter().map(zone).collect();
         zones.push(Zone::without_mail(NULL_MX));
-        let dns = Dns::start(&place, NAME_SERVER, &zones).await;
+        let dns = if setup.dane {
+            Dns::start_signed(&place, NAME_SERVER, &zones).await
+        } else {
+            Dns::start(&place, NAME_SERVER, &zones).await
+        };
         Self { place, ca, dns, portal }
     }
 
@@ -326,7 +334,7 @@ group = "postfix"
 
 [dns]
 servers = ["{server}"]
-dnssec = "off"
+{dnssec}
 
 [outbound]
 port = {port}
@@ -351,6 +359,10 @@ private-key = "{key}"
         state = state.display(),
         directory = place.path().display(),
         server = dns.server(),
+        dnssec = dns.trust_anchor().map_or_else(
+            || "dnssec = \"off\"".to_owned(),
+            |anchor| format!("trust-anchor = \"{}\"", anchor.display()),
+        ),
         port = place.port(),
         root = ca.root().display(),
         gateway = gateway(world, setup),

@@ -7,19 +7,28 @@ use std::process::ExitCode;
 use super::{Failure, say};
 use crate::admission::Directory;
 use crate::config::Config;
-use crate::dns::Resolver;
+use crate::dns::{Resolver, SelfTest};
 use crate::outbound::Outbound;
 use crate::portal;
 use crate::smtp;
 use crate::vault::Keyring;
 
-pub(super) fn run(path: &Path) -> Result<ExitCode, Failure> {
+pub(super) async fn run(path: &Path) -> Result<ExitCode, Failure> {
     let config = Config::read(path)?;
-    let problems = problems(&config);
+    let mut problems = problems(&config);
+    let mut advice = config.advice();
+    if let Ok(resolver) = Resolver::new(&config.dns) {
+        match resolver.self_test(&config.dns).await {
+            SelfTest::Passed => {}
+            SelfTest::Failed(why) => problems.push(format!("dns: {why}")),
+            // Where the configuration is written there may be no network yet.
+            SelfTest::Silent(why) => advice.push(format!("dns: {why}")),
+        }
+    }
     for problem in &problems {
         say(format_args!("problem: {problem}"))?;
     }
-    for advice in config.advice() {
+    for advice in advice {
         say(format_args!("advice:  {advice}"))?;
     }
     say(effective(&config)?.trim_end())?;

@@ -16,7 +16,7 @@ use zegel_core::submission::Submission;
 use super::queue::{evidence, trail};
 use super::{Failure, say};
 use crate::config::Config;
-use crate::dns::Resolver;
+use crate::dns::{Resolver, Trace};
 use crate::outbound::Outbound;
 
 #[derive(Debug, Args)]
@@ -47,10 +47,10 @@ impl Explain {
         };
         let submission = Submission::new(envelope, &head, size)
             .map_err(|refusal| format!("refused: 550 {refusal}"))?;
-        let outbound =
-            Outbound::new(config.hostname.as_str(), Resolver::new(&config.dns)?, &config.outbound)?;
+        let (resolver, trace) = Resolver::new(&config.dns)?.traced();
+        let outbound = Outbound::new(config.hostname.as_str(), resolver, &config.outbound)?;
         for part in conversation::split(&submission.envelope.recipients, &submission.addressees) {
-            say(explain_conversation(&part, &submission, &config.policy, &outbound)
+            say(explain_conversation(&part, &submission, &config.policy, (&outbound, &trace))
                 .await?
                 .trim_end())?;
         }
@@ -86,7 +86,7 @@ async fn explain_conversation(
     conversation: &Conversation,
     submission: &Submission,
     policy: &Policy,
-    outbound: &Outbound,
+    (outbound, trace): (&Outbound, &Trace),
 ) -> Result<String, Failure> {
     let mut text = String::new();
     match conversation.kind {
@@ -101,6 +101,9 @@ async fn explain_conversation(
                 Verdict::Settled(decision) => break decision,
                 Verdict::Ask(question) => {
                     let (answer, found) = look(question, &recipient.address, outbound).await;
+                    for line in trace.take() {
+                        writeln!(text, "  {}: asked {line}", recipient.address)?;
+                    }
                     if let Some(found) = found {
                         writeln!(text, "  {}: saw {found}", recipient.address)?;
                     }

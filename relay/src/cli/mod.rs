@@ -165,7 +165,7 @@ pub fn main() -> ExitCode {
 
 async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
     if let Command::Check = cli.command {
-        return check::run(&cli.config);
+        return check::run(&cli.config).await;
     }
     let config = Config::read(&cli.config)?;
     match cli.command {

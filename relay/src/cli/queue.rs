@@ -105,12 +105,12 @@ pub(super) fn evidence(seen: &Seen) -> String {
         || "no TLS".to_owned(),
         |tls| {
             let name = tls.name.as_deref().unwrap_or("no name");
-            format!("{} {}, certificate of {name}: {:?}", tls.version, tls.cipher, seen.certificate)
+            format!("{} {}, certificate of {name}; {}", tls.version, tls.cipher, seen.certificate)
         },
     );
     let authentic = seen
         .authentic
-        .map_or_else(|| "nothing vouches for the host's name".into(), |a| format!("{a:?}"));
+        .map_or_else(|| "nothing vouches for the host's name".into(), |why| why.to_string());
     format!("{}{address}: {tls}; {authentic}; {}", seen.host, time(seen.at))
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -23,6 +23,24 @@ pub(crate) struct Knot {
     pub(crate) server: SocketAddr,
     /// Zones, keys and database; goes with it.
     directory: TempDir,
+    _deed: TcpListener,
+}
+
+/// An address of 127.0.0.1 for a server to bind, and what keeps others from its port for as long as the server lives. The
+/// port is below the range that outgoing connections take theirs from.
+pub(crate) fn free_address() -> (SocketAddr, TcpListener) {
+    loop {
+        let mut chance = [0; 2];
+        aws_lc_rs::rand::fill(&mut chance).unwrap();
+        let port = 15_000 + u16::from_ne_bytes(chance) % 17_000;
+        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        if let Ok(deed) = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), port))
+            && TcpListener::bind(server).is_ok()
+            && UdpSocket::bind(server).is_ok()
+        {
+            return (server, deed);
+        }
+    }
 }
 
 impl Knot {
@@ -30,7 +48,7 @@ impl Knot {
     /// written: `@DS name@` in a zone's text stands for the DS records of that zone.
     pub(crate) fn start(zones: &[Zone<'_>]) -> Self {
         let directory = TempDir::new().unwrap();
-        let server = UdpSocket::bind((own_address(), 0)).unwrap().local_addr().unwrap();
+        let (server, deed) = free_address();
         let file = directory.path().join("knot.conf");
         std::fs::write(&file, settings(directory.path(), server, zones)).unwrap();
         for zone in zones.iter().filter(|zone| zone.signed) {
@@ -57,7 +75,7 @@ impl Knot {
             .stdout(Stdio::piped())
             .spawn()
             .expect("knotd is needed (package knot)");
-        let mut knot = Self { process, server, directory };
+        let mut knot = Self { process, server, directory, _deed: deed };
         knot.wait();
         knot
     }
@@ -86,13 +104,6 @@ impl Drop for Knot {
     }
 }
 
-/// A loopback address that nobody else listens on: a port that is free there stays free.
-fn own_address() -> Ipv4Addr {
-    let mut octets = [0; 3];
-    aws_lc_rs::rand::fill(&mut octets).unwrap();
-    Ipv4Addr::new(127, octets[0] | 1, octets[1], octets[2].clamp(1, 254))
-}
-
 fn keymgr(settings: &Path, zone: &str, arguments: &[&str]) -> String {
     let ran = Command::new("keymgr")
         .arg("-c")
@@ -113,18 +124,17 @@ fn zone_file(directory: &Path, zone: &Zone<'_>) -> PathBuf {
 fn settings(directory: &Path, server: SocketAddr, zones: &[Zone<'_>]) -> String {
     let path = directory.display();
     let mut text = format!(
-        "server:\n  rundir: {path}\n  listen: {address}@{port}\n\
+        "server:\n  rundir: {path}\n  listen: 127.0.0.1@{port}\n\
          log:\n  - target: stdout\n    any: info\n\
          database:\n  storage: {path}\n\
          policy:\n  - id: one-key\n    manual: on\n    single-type-signing: on\n    algorithm: ecdsap256sha256\n\
          template:\n  - id: default\n    storage: {path}\n    zonefile-sync: -1\n    journal-content: none\n\
          zone:\n  - domain: broken.example.nl\n    file: missing.zone\n",
-        address = server.ip(),
         port = server.port(),
     );
     for zone in zones {
         let file = zone_file(directory, zone);
-        writeln!(text, "  - domain: {}.\n    file: {}", zone.name, file.display()).unwrap();
+        let _ = writeln!(text, "  - domain: {}.\n    file: {}", zone.name, file.display());
         if zone.signed {
             text += "    dnssec-signing: on\n    dnssec-policy: one-key\n";
         }

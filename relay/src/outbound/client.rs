@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
+use zegel_core::dane::Demand;
 use zegel_core::transport::{Certificate, Floor, Miss, Seen};
 
 use super::Mail;
@@ -90,8 +91,17 @@ impl<'a> Peer<'a> {
         let mut seen = Box::new(self.bare());
         match self.approach(encryption, &mut seen).await {
             Ok((wire, offers)) => Ok(Session { peer: self, wire, offers, seen }),
+            Err(Kind::Missed(miss)) if self.host.demand != Demand::Nothing => {
+                Err(Setback { kind: self.short_of_records(miss), seen })
+            }
             Err(kind) => Err(Setback { kind, seen }),
         }
+    }
+
+    /// Nothing may be said on a connection that falls short of the host's TLSA records. To go down the ladder would be of no
+    /// use: what follows is a mail to the same host.
+    fn short_of_records(self, miss: Miss) -> Kind {
+        self.later(format!("4.7.5 {miss}, but its TLSA records (DANE) demand a proof"))
     }
 
     /// The end of a connection that took too long as a whole; how far it had come is not known.
@@ -150,7 +160,7 @@ impl<'a> Peer<'a> {
         seen: &mut Seen,
     ) -> Result<Wire<TlsStream<TcpStream>>, Kind> {
         let tcp = wire.into_stream(Stage::Handshake).map_err(|fault| self.later(fault))?;
-        let handshake = self.connector.secure(tcp, &self.host.name, seen.at);
+        let handshake = self.connector.secure(tcp, self.host, seen.at);
         let secured = within(Stage::Handshake, handshake).await.map_err(|fault| match fault {
             Fault::Lost(..) => Kind::Missed(Miss::HandshakeFailed),
             fault => self.later(fault),
@@ -202,24 +212,34 @@ impl<'a> Peer<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Lets go of a connection that does not meet the floor, before anything of the mail is said.
+    /// Lets go of a connection that does not meet the floor, or falls short of the host's TLSA records, before anything of
+    /// the mail is said.
     pub(super) async fn prove(self, floor: Option<Floor>) -> Result<Proven<'a>, Setback> {
-        match floor.map_or(Ok(()), |floor| floor.check(&self.seen)) {
+        let demanded = self
+            .peer
+            .host
+            .demand
+            .check(&self.seen)
+            .map_err(|miss| self.peer.short_of_records(miss));
+        let reached = || floor.map_or(Ok(()), |floor| floor.check(&self.seen));
+        match demanded.and_then(|()| reached().map_err(Kind::Missed)) {
             Ok(()) => Ok(Proven(self)),
-            Err(miss) => {
-                Err(Setback { kind: Kind::Missed(miss), seen: Box::new(self.leave().await) })
-            }
+            Err(kind) => Err(Setback { kind, seen: Box::new(self.leave().await) }),
         }
     }
 
-    /// Says QUIT; what the connection had shown.
-    pub(super) async fn leave(self) -> Seen {
+    async fn leave(self) -> Seen {
         self.wire.quit().await;
         *self.seen
     }
 }
 
 impl Proven<'_> {
+    /// Says QUIT; what the connection had shown.
+    pub(super) async fn leave(self) -> Seen {
+        self.0.leave().await
+    }
+
     /// MAIL FROM to the reply after the final dot.
     pub(super) async fn transact(
         mut self,

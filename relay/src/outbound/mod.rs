@@ -1,7 +1,7 @@
 //! Delivery to the recipients' mail servers. The steps of one delivery, in order:
 //!
-//! 1. `mx`: the DNS names the hosts that take the domain's mail, and whether their names can be believed. A failed
-//!    look-up defers; only a clear answer is "no route".
+//! 1. `mx`: the DNS names the hosts that take the domain's mail, and whether their names can be believed; `dane`: and what
+//!    their TLSA records demand. A failed look-up defers; only a clear answer is "no route".
 //! 2. The hosts are tried by preference, each at all of its addresses, until one takes the mail or refuses it for good.
 //! 3. `client`: connect, read the greeting, say EHLO. A server that falls short here is tried another time.
 //! 4. `tls`: STARTTLS where it is offered; EHLO again. Any certificate lets the handshake finish, and is then judged.
@@ -13,10 +13,12 @@
 //!    the mail was taken; it is sent again and may arrive twice.
 //!
 //! Without a floor (mail that carries no content of a message) TLS is used where it is offered, with any certificate, and
-//! a server that offers it but cannot do it gets the mail in the clear.
+//! a server that offers it but cannot do it gets the mail in the clear; unless it has TLSA records: what they demand is
+//! demanded of every mail.
 
 mod client;
 mod command;
+mod dane;
 mod mx;
 mod reply;
 mod stuffing;
@@ -34,6 +36,7 @@ use tokio::io::AsyncRead;
 use tokio::time::timeout;
 use tracing::info;
 use zegel_core::address::{Address, Domain};
+use zegel_core::dane::Demand;
 use zegel_core::envelope::Recipient;
 use zegel_core::transport::{Certificate, Floor, Miss, Seen};
 
@@ -180,7 +183,7 @@ impl Outbound {
         content: &mut Content<'_>,
     ) -> Result<Seen, Setback> {
         let work = async {
-            let session = if floor.is_some() {
+            let session = if floor.is_some() || peer.host.demand != Demand::Nothing {
                 peer.open(Encryption::Demanded).await?
             } else {
                 match peer.open(Encryption::Offered).await {
@@ -196,10 +199,16 @@ impl Outbound {
     }
 
     async fn probe_hosts(&self, hosts: &[Host]) -> Result<Seen, String> {
-        let mut last = "no mail server has a known address".to_owned();
+        let unknown = hosts.iter().find_map(|host| host.addresses.as_ref().err());
+        let mut last =
+            unknown.cloned().unwrap_or_else(|| "no mail server has an address".to_owned());
         for peer in self.peers(hosts) {
-            match peer.open(Encryption::Offered).await {
-                Ok(session) => return Ok(session.leave().await),
+            let proven = match peer.open(Encryption::Offered).await {
+                Ok(session) => session.prove(None).await,
+                Err(setback) => Err(setback),
+            };
+            match proven {
+                Ok(proven) => return Ok(proven.leave().await),
                 Err(setback) => last = setback.reason(),
             }
         }

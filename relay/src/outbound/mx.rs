@@ -7,8 +7,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 use zegel_core::address::Domain;
+use zegel_core::dane::Demand;
 use zegel_core::transport::Authentic;
 
+use super::dane;
 use crate::config::{self, MxAuthenticity};
 use crate::dns::{Answer, Found, Nothing, Resolver};
 
@@ -45,8 +47,9 @@ pub(super) struct Host {
     /// As the MX record names it, before any CNAME: what the certificate must be for.
     pub(super) name: Domain,
     pub(super) authentic: Option<Authentic>,
-    /// Where it listens; an error when that is unknown.
+    /// Where it listens; an error when that is unknown, or what its TLSA records demand.
     pub(super) addresses: Result<Vec<IpAddr>, String>,
+    pub(super) demand: Demand,
 }
 
 /// What the MX records say.
@@ -89,11 +92,11 @@ impl Directory {
     /// A domain without MX records takes its mail itself (RFC 5321, section 5.1).
     async fn implicit(&self, domain: &Domain) -> Route {
         match self.addresses(domain).await {
-            Answer::Found(Found { records, .. }) => Route::Hosts(vec![Host {
-                name: domain.clone(),
-                authentic: Some(Authentic::UnderRecipientDomain),
-                addresses: Ok(records),
-            }]),
+            Answer::Found(found) => {
+                let (addresses, demand) = self.reach(domain, domain, true, found).await;
+                let authentic = Some(Authentic::UnderRecipientDomain);
+                Route::Hosts(vec![Host { name: domain.clone(), authentic, addresses, demand }])
+            }
             Answer::Nothing(Nothing { no_such_name: false }) => {
                 none("5.4.4", format!("{domain} has neither an MX record nor an address"))
             }
@@ -106,19 +109,30 @@ impl Directory {
 
     /// `secure` is the answer that gave the name.
     async fn host(&self, name: Domain, recipient: &Domain, secure: bool) -> Host {
-        let addresses = match self.addresses(&name).await {
-            Answer::Found(Found { records, .. }) => Ok(records),
-            Answer::Nothing(_) => Ok(Vec::new()),
-            Answer::Unknown(why) => Err(why),
+        let (addresses, demand) = match self.addresses(&name).await {
+            Answer::Found(found) => self.reach(&name, recipient, secure, found).await,
+            Answer::Nothing(_) => (Ok(Vec::new()), Demand::Nothing),
+            Answer::Unknown(why) => (Err(why), Demand::Nothing),
         };
-        Host {
-            authentic: if secure {
-                Some(Authentic::Dnssec)
-            } else {
-                authentic(&name, recipient, &self.pinned, self.authenticity)
-            },
-            name,
-            addresses,
+        let authentic = if secure {
+            Some(Authentic::Dnssec)
+        } else {
+            authentic(&name, recipient, &self.pinned, self.authenticity)
+        };
+        Host { name, authentic, addresses, demand }
+    }
+
+    /// Where the host can be reached, and how it must be.
+    async fn reach(
+        &self,
+        host: &Domain,
+        recipient: &Domain,
+        named_securely: bool,
+        found: Found<IpAddr>,
+    ) -> (Result<Vec<IpAddr>, String>, Demand) {
+        match dane::demand(&self.resolver, host, recipient, named_securely, &found).await {
+            Ok(demand) => (Ok(found.records), demand),
+            Err(why) => (Err(why), Demand::Nothing),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Deliveries to real servers on loopback addresses, from below the resolver on.
 
+mod dane;
 mod dns;
 mod log;
 mod peer;
@@ -114,6 +115,7 @@ fn host(name: &str, last: u8) -> Host {
         name: name.parse().unwrap(),
         authentic: Some(Authentic::UnderRecipientDomain),
         addresses: Ok(vec![IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))]),
+        demand: Demand::Nothing,
     }
 }
 

@@ -12,9 +12,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    verify_tls13_signature_with_raw_key,
 };
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, OtherError,
     ProtocolVersion, RootCertStore, SignatureScheme,
@@ -22,10 +23,14 @@ use rustls::{
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use webpki::EndEntityCert;
+use webpki::{EndEntityCert, RawPublicKeyEntity};
 use zegel_core::address::Domain;
+use zegel_core::dane::{self, Demand};
 use zegel_core::moment::Moment;
 use zegel_core::transport::{Certificate, Tls, TlsVersion};
+
+use super::dane as records;
+use super::mx::Host;
 
 /// Makes TLS connections and judges certificates. TLS 1.2 and 1.3 only: rustls knows no older.
 #[derive(Debug)]
@@ -57,23 +62,40 @@ impl Connector {
         })
     }
 
-    /// Makes the connection secure. `host` is the name that the MX record gave: it goes into SNI, and the certificate is
-    /// judged for it.
+    /// Makes the connection secure. The name that the MX record gave goes into SNI, and the certificate is judged for it; or
+    /// that which has the TLSA records, and it is judged by them.
     pub(super) async fn secure(
         &self,
         tcp: TcpStream,
-        host: &Domain,
+        host: &Host,
         now: Moment,
     ) -> io::Result<Secured> {
-        let name = ServerName::try_from(host.as_str().to_owned()).map_err(io::Error::other)?;
-        let stream = TlsConnector::from(self.config.clone()).connect(name.clone(), tcp).await?;
+        let name = match &host.demand {
+            Demand::Match { base, .. } => base,
+            Demand::Encryption | Demand::Nothing => &host.name,
+        };
+        let sni = ServerName::try_from(name.as_str().to_owned()).map_err(io::Error::other)?;
+        let stream = TlsConnector::from(self.config.clone()).connect(sni.clone(), tcp).await?;
         let (_, connection) = stream.get_ref();
-        let Some((leaf, chain)) = connection.peer_certificates().and_then(<[_]>::split_first)
+        let Some((leaf, issuers)) = connection.peer_certificates().and_then(<[_]>::split_first)
         else {
             return Err(io::Error::other("the server shows no certificate"));
         };
-        let certificate = self.judge(leaf, chain, &name, now);
-        let tls = describe(connection, leaf, host)?;
+        let now =
+            UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now.0).unwrap_or(0)));
+        let by_roots = || self.judge(leaf, issuers, &sni, now);
+        let certificate = match &host.demand {
+            Demand::Nothing => by_roots(),
+            Demand::Encryption => match by_roots() {
+                Certificate::Valid => Certificate::Valid,
+                _ => Certificate::TlsaInvalid,
+            },
+            Demand::Match { base, next_hop, pins } => {
+                let chain = connection.peer_certificates().unwrap_or_default();
+                records::judge(pins, [base, next_hop], chain, now)
+            }
+        };
+        let tls = describe(connection, leaf, name)?;
         Ok(Secured { stream, tls, certificate })
     }
 
@@ -82,10 +104,8 @@ impl Connector {
         leaf: &CertificateDer<'_>,
         chain: &[CertificateDer<'_>],
         name: &ServerName<'_>,
-        now: Moment,
+        now: UnixTime,
     ) -> Certificate {
-        let now =
-            UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now.0).unwrap_or(0)));
         match self.pkix.verify_server_cert(leaf, chain, name, &[], now) {
             Ok(_) => Certificate::Valid,
             Err(rustls::Error::InvalidCertificate(error)) => verdict(&error, leaf),
@@ -197,9 +217,35 @@ fn leaf_name(leaf: &CertificateDer<'_>, host: &Domain) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// Takes any certificate, but verifies that the server has its key.
+/// Takes any certificate, but verifies that the server has its key: otherwise a certificate that somebody else once showed
+/// would do.
 #[derive(Debug)]
 struct AnyCertificate(WebPkiSupportedAlgorithms);
+
+impl AnyCertificate {
+    /// For certificates that webpki refuses to read (of version 1, say), which DANE may name all the same.
+    fn verify_by_bare_key(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let unreadable = || rustls::Error::from(CertificateError::BadEncoding);
+        let key =
+            SubjectPublicKeyInfoDer::from(dane::public_key(certificate).ok_or_else(unreadable)?);
+        let key = RawPublicKeyEntity::try_from(&key).map_err(|_| unreadable())?;
+        self.0
+            .mapping
+            .iter()
+            .filter(|(scheme, _)| *scheme == signed.scheme)
+            .flat_map(|(_, algorithms)| *algorithms)
+            .find_map(|algorithm| {
+                key.verify_signature(*algorithm, message, signed.signature()).ok()
+            })
+            .map(|()| HandshakeSignatureValid::assertion())
+            .ok_or_else(|| CertificateError::BadSignature.into())
+    }
+}
 
 impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(
@@ -219,6 +265,9 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if EndEntityCert::try_from(cert).is_err() {
+            return self.verify_by_bare_key(message, cert, dss);
+        }
         verify_tls12_signature(message, cert, dss, &self.0)
     }
 
@@ -228,7 +277,11 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0)
+        if EndEntityCert::try_from(cert).is_ok() {
+            return verify_tls13_signature(message, cert, dss, &self.0);
+        }
+        let key = dane::public_key(cert).ok_or(CertificateError::BadEncoding)?;
+        verify_tls13_signature_with_raw_key(message, &key.into(), dss, &self.0)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
