@@ -1,12 +1,17 @@
-//! Challenges: a code is sent, the recipient types it, and only the right answer makes a [`Passed`].
+//! Challenges: a code is sent, or was agreed on, the recipient types it, and only the right answer makes a [`Passed`].
+
+mod given;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+use crate::budget::Payer;
 use crate::moment::Moment;
 use crate::secret::{Secret, same};
+
+pub use given::{AccessCode, NotAnAccessCode, answer_given};
 
 /// Six decimal digits (NIST SP 800-63B-4).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +56,7 @@ pub struct Limits {
     pub coalesce: Duration,
 }
 
-/// Proof that a challenge was answered. Only [`answer`] makes one; every page with content takes one.
+/// Proof that a challenge was answered. Only [`answer`] and [`answer_given`] make one; every page with content takes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passed {
     delivery: String,
@@ -60,9 +65,9 @@ pub struct Passed {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The challenge with this id is used up by it.
+    /// The challenge with this id is used up by it; an access code is not.
     Passed {
-        challenge: String,
+        challenge: Option<String>,
         passed: Passed,
     },
     Wrong {
@@ -73,7 +78,7 @@ pub enum Verdict {
     Throttled {
         until: Moment,
     },
-    /// The hard limit: only the sender or an administrator can unlock.
+    /// The hard limit: only an administrator can unlock.
     Locked,
 }
 
@@ -84,6 +89,11 @@ pub enum Request {
     /// One was sent moments ago.
     Coalesced,
     Throttled {
+        until: Moment,
+    },
+    /// Text messages cost money, and this one's payer has had as many as the budget allows.
+    Spent {
+        payer: Payer,
         until: Moment,
     },
     Locked,
@@ -216,6 +226,16 @@ impl Tally {
         self.failures_total = 0;
     }
 
+    /// Whether so many answers in a row have failed that no other is looked at, until somebody unlocks it.
+    pub fn is_locked(&self, limits: &Limits) -> bool {
+        self.failures_total >= limits.failures_total_max
+    }
+
+    /// Whether it was this attempt, counted as failed, that reached the hard limit: told to the sender once.
+    pub fn locks(&self, limits: &Limits) -> bool {
+        self.failures_total == limits.failures_total_max
+    }
+
     /// The tally without the attempt that is being judged.
     fn before_last(&self) -> Self {
         let mut before = self.clone();
@@ -241,7 +261,7 @@ fn full_until(moments: &[Moment], max: usize, window: Duration, now: Moment) -> 
 
 /// Whether a code may be sent now.
 pub fn request(tally: &Tally, limits: &Limits, now: Moment) -> Request {
-    if tally.failures_total >= limits.failures_total_max {
+    if tally.is_locked(limits) {
         return Request::Locked;
     }
     if tally.sent.last().is_some_and(|last| last.plus(limits.coalesce) > now) {
@@ -264,7 +284,7 @@ fn failures_until(failures: &[Moment], limits: &Limits, now: Moment) -> Option<M
 /// Why an answer would not even be compared. Asked before the attempt is counted, it spares who is impatient while
 /// throttled the hard limit; [`answer`] asks it again.
 pub fn refuses(tally: &Tally, limits: &Limits, now: Moment) -> Option<Verdict> {
-    if tally.failures_total >= limits.failures_total_max {
+    if tally.is_locked(limits) {
         return Some(Verdict::Locked);
     }
     failures_until(&tally.failures, limits, now).map(|until| Verdict::Throttled { until })
@@ -296,9 +316,9 @@ pub fn answer(
         matched.iter().find(|challenge| live.iter().any(|other| other.id == challenge.id))
     {
         let passed = Passed { delivery: delivery.to_owned(), at: now };
-        return Verdict::Passed { challenge: right.id.clone(), passed };
+        return Verdict::Passed { challenge: Some(right.id.clone()), passed };
     }
-    if tally.failures_total >= limits.failures_total_max {
+    if tally.is_locked(limits) {
         return Verdict::Locked;
     }
     let expired = |challenge: &&Challenge| {

@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::AccessCode;
 use crate::address::Address;
 use crate::message::Head;
+use crate::phone::{Number, Unfit};
 use crate::secret::Secret;
 use crate::text::unfold;
 use crate::transport::Floor;
@@ -29,9 +31,12 @@ pub struct Wishes {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum AccessRight {
-    /// An E.164 number.
+    /// A [`Number`].
     Sms(Secret),
+    /// As [`AccessCode`] reads it; it is never stored.
     AccessCode(Secret),
+    /// What is stored of one: its hash, with all that is needed to make it again.
+    HashedCode(Secret),
 }
 
 /// `zivver-message-expiration`.
@@ -62,12 +67,6 @@ const ACCESS_RIGHT: &str = "zivver-access-right";
 const DIRECT_DELIVERY: &str = "zivver-direct-delivery";
 const MINIMUM_VERIFICATION: &str = "zivver-minimum-recipient-verification";
 const EXPIRATION: &str = "zivver-message-expiration";
-
-/// Digits of an E.164 number: at most 15 by the recommendation; with fewer than 8 some were forgotten.
-const DIGITS: std::ops::RangeInclusive<usize> = 8..=15;
-
-/// Characters of an access code: below 6 it is guessed, above 64 nobody types it.
-const CODE_LEN: std::ops::RangeInclusive<usize> = 6..=64;
 
 /// Reads all directives of a message for the recipients of its envelope. A right for someone in To or Cc who is not
 /// in the envelope is kept and does nothing; one for anybody else is an error.
@@ -138,18 +137,8 @@ fn access_right(value: &[u8]) -> Result<(Address, AccessRight), &'static str> {
     }
     let address = address.parse().map_err(|_| "the value does not start with an address")?;
     let right = match keyword.to_ascii_lowercase().as_str() {
-        "sms" if is_e164(factor) => AccessRight::Sms(Secret::new(factor)),
-        "sms" => {
-            return Err(
-                "the phone number must be a + and 8 to 15 digits, with nothing between them",
-            );
-        }
-        "sharedaccesscode" | "access-code" if is_access_code(factor) => {
-            AccessRight::AccessCode(Secret::new(factor))
-        }
-        "sharedaccesscode" | "access-code" => {
-            return Err("the access code must have 6 to 64 characters");
-        }
+        "sms" => AccessRight::Sms(Number::parse(factor).map_err(Unfit::why)?.secret().clone()),
+        "sharedaccesscode" | "access-code" => access_code(factor)?,
         "" => return Err("the keyword is missing: sms or access-code must follow the address"),
         _ => return Err("the keyword is unknown: sms or access-code must follow the address"),
     };
@@ -161,16 +150,13 @@ fn split_word(text: &str) -> (&str, &str) {
     text.split_once([' ', '\t']).map_or((text, ""), |(word, rest)| (word, rest.trim_ascii_start()))
 }
 
-fn is_e164(number: &str) -> bool {
-    let Some(digits) = number.strip_prefix('+') else { return false };
-    DIGITS.contains(&digits.len())
-        && digits.bytes().all(|octet| octet.is_ascii_digit())
-        && !digits.starts_with('0')
-}
-
 /// Spaces may stand in it, as the sender wrote them; a tab may not, for nobody can type it into a form.
-fn is_access_code(code: &str) -> bool {
-    CODE_LEN.contains(&code.len()) && !code.contains(char::is_control)
+fn access_code(factor: &str) -> Result<AccessRight, &'static str> {
+    let code = AccessCode::parse(factor).ok().filter(|_| !factor.contains(char::is_control));
+    let code = code.ok_or(
+        "the access code must have 6 to 64 characters, not counting spaces, hyphens and dots",
+    )?;
+    Ok(AccessRight::AccessCode(code.secret().clone()))
 }
 
 /// The minimum that a direct-delivery header asks for, in pairs `tls tls1.2` or `tls=tls1.2`. `None` when any part of
@@ -274,13 +260,8 @@ mod tests {
         check_right("jan@example.org SHAREDACCESSCODE 135789", &code);
         check_right("jan@example.org access-code 135789", &code);
         check_right(
-            "jan@example.org access-code een twee",
-            &AccessRight::AccessCode(Secret::new("een twee")),
-        );
-        check_right("jan@example.org sms +12345678", &AccessRight::Sms(Secret::new("+12345678")));
-        check_right(
-            "jan@example.org sms +123456789012345",
-            &AccessRight::Sms(Secret::new("+123456789012345")),
+            "jan@example.org access-code Een twee-3",
+            &AccessRight::AccessCode(Secret::new("eentwee3")),
         );
     }
 
@@ -325,8 +306,13 @@ mod tests {
             ("jan@example.org sms +0612345678", "phone number"),
             ("jan@example.org sms +1234567", "phone number"),
             ("jan@example.org sms +1234567890123456", "phone number"),
+            ("jan@example.org sms +12345678", "in use in no country"),
+            ("jan@example.org sms +881612345678", "in use in no country"),
+            ("jan@example.org sms +31201234567", "not that of a mobile phone"),
+            ("jan@example.org sms +19002345678", "not that of a mobile phone"),
             ("jan@example.org access-code", "access code"),
             ("jan@example.org access-code 12345", "access code"),
+            ("jan@example.org access-code 1-2-3-4-5", "access code"),
             ("jan@example.org access-code 123\t456", "access code"),
             ("jan@example.org access-code geh\u{e9}im1", "plain ASCII"),
             ("=?utf-8?Q?jan=40example.org?= sms +31612345678", "start with an address"),

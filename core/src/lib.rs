@@ -20,12 +20,14 @@
 //! - [`delivery::State`]: where one delivery stands; [`delivery::step`] is the only way from one to the next.
 //! - [`spf`]: whether a server may send for a domain (RFC 7208), and whether that proves enough.
 //! - [`access`]: challenges that a recipient answers; [`access::Passed`] is the proof that one was answered.
+//! - [`phone::Number`]: where a text message may go; [`budget::Budget`]: how many may be sent.
 //! - [`notice`], [`outgoing`], [`report`]: the three kinds of mail that leave. [`mime`]: the parts of a message, as its
 //!   octets pass by.
 //! - [`secret::Secret`]: a value that never prints.
 
 pub mod access;
 pub mod address;
+pub mod budget;
 pub mod conversation;
 pub mod dane;
 pub mod decision;
@@ -40,6 +42,7 @@ pub mod moment;
 pub mod notice;
 pub mod outgoing;
 pub mod own_id;
+pub mod phone;
 pub mod report;
 pub mod returned;
 pub mod route;

@@ -1,8 +1,10 @@
-//! The notification and the code mail, in the recipient's language. They hold nothing of the message: neither its
+//! The notification and the code, by mail or text message, in the recipient's language. They hold nothing of the message: neither its
 //! content nor its subject. A link is only in the one, a code only in the other, so that a scanner that reads both
 //! cannot put them together.
 
+mod concern;
 pub(crate) mod letter;
+mod sms;
 mod words;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,9 @@ use crate::moment::Moment;
 use crate::secret::Secret;
 use crate::text::HeaderText;
 use letter::{Block, Cause, Letter};
+
+pub use concern::{Concern, Trouble, concern};
+pub use sms::{TextMessage, septets, text_message};
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -101,7 +101,7 @@ impl Submission {
     pub fn wish(&self, recipient: &Address) -> Wish {
         let right = self.wishes.rights.get(recipient).map(|right| match right {
             AccessRight::Sms(_) => Right::Sms,
-            AccessRight::AccessCode(_) => Right::AccessCode,
+            AccessRight::AccessCode(_) | AccessRight::HashedCode(_) => Right::AccessCode,
         });
         Wish { direct: self.wishes.direct, right, email_fallback: self.wishes.email_fallback }
     }

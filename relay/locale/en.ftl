@@ -61,7 +61,7 @@ find-address-wrong = Enter your email address, like name@example.com
 find-button = Continue
 steps-title = How it works
 steps-1 = You received an email with a link and a message code. The content of the message is not in it.
-steps-2 = We send a 6-digit code to your email address.
+steps-2 = We check that it is you: with a 6-digit code by email or text message, or with the access code that the sender gave you.
 steps-3 = With that code you open the message.
 
 # Behind the link
@@ -74,7 +74,10 @@ organisation = Organisation
 sent = Sent on
 until = Readable until
 link-method = We send a code to { $address }. With that code you open the message in this browser.
+link-method-text = We send a code by text message to the number that ends in { $digits }. With that code you open the message in this browser.
+link-method-access = You need the access code that { $sender } gave you. With that code you open the message.
 link-button = Send me a code
+link-button-access = Continue
 not-you-title = Not your email address?
 not-you = Then the message is for someone else. Ask { $sender } to send the message to you.
 
@@ -82,16 +85,22 @@ not-you = Then the message is for someone else. Ask { $sender } to send the mess
 
 code-title = Enter your code
 code-sent = We sent an email with a code to { $address }.
-code-sent-blind = If the message code and the email address belong together, we sent an email with a code to that address.
+text-sent = We sent a text message with a code to the number that ends in { $digits }.
+code-sent-blind = If the message code and the email address belong together, we sent a code by email or text message. Or enter the access code that the sender gave you.
 code-label = Code
 code-hint = 6 digits. The code is valid for { $n } minutes.
+code-hint-blind = 6 digits, valid for { $n } minutes; or the access code that the sender gave you.
 code-button = Open the message
 code-none-title = No code received?
 code-none = Look in your junk mail too. It can take a few minutes. If you ask for a new code, the previous one stays valid.
+text-none = Check that your phone is on and has reception. It can take a few minutes. If you ask for a new code, the previous one stays valid.
 code-again = Send a new code
 code-again-done = A new code is on its way. The previous code stays valid.
+code-again-done-blind = If the message code and the email address belong together and the message opens with a code from us, a new code is on its way.
 code-moments-ago = We sent you a code a moment ago. If it does not arrive, ask for a new one in half a minute.
 code-not-six = Enter the code: 6 digits from the email
+text-not-six = Enter the code: 6 digits from the text message
+code-unreadable-blind = Enter the code: 6 digits from the email or text message, or the access code of at least 6 characters
 code-wrong =
     { $n ->
         [0] The code is wrong or has expired. Ask for a new code
@@ -101,8 +110,35 @@ code-wrong =
 code-wrong-blind = The code is wrong or has expired. Check the message code and the email address too. After too many tries you have to wait a while
 code-expired = The code has expired. Ask for a new code
 code-throttled = Too many tries. Try again in { $wait }
+text-send-throttled = No more text messages can be sent now. Try again in { $wait }
 code-send-throttled = You have asked for many codes. You can ask again in { $wait }
-session-length = After 30 minutes without activity we close the message. You can open it again with a new code.
+session-length = After 30 minutes without activity we close the message. You can open it again with a code.
+
+# The access code
+
+access-title = Enter the access code
+access-lead = The sender agreed on an access code with you, or told it to you. It is not in the email.
+access-label = Access code
+access-hint = At least 6 characters. Capitals, spaces and hyphens do not matter.
+access-too-short = Enter the access code: at least 6 characters
+access-wrong =
+    { $n ->
+        [one] The access code is wrong. You have 1 try left
+       *[other] The access code is wrong. You have { $n } tries left
+    }
+
+# What only the sender can give
+
+lack-access-title = I do not have the access code
+lack-access = Call the sender on a number that you know and ask for the access code. Or have us ask: the sender gets an email that you do not have the code.
+lack-text-title = I get no text message on that number
+lack-text = Is the number wrong, or no longer yours? We can tell the sender by email that text messages do not reach you.
+lack-blind-title = I do not get a code, or do not have one
+lack-blind = If the message opens with a text message or an access code, we can tell the sender by email that you do not have the code.
+lack-button = Tell the sender
+lack-asked = The sender gets an email from us about it, once a day at most. They will contact you; we never send the access code ourselves.
+lack-asked-blind = If the message code and the email address belong together, the sender gets an email from us about it, once a day at most.
+lack-unreachable = We cannot reach the sender by email. Contact them yourself, in a way that you already know.
 
 # The message
 
@@ -157,6 +193,8 @@ help-no-code-title = I get no code
 help-no-code = Look in your junk mail and wait a few minutes. The code goes to the address at which you received the first email. After that, ask for a new code.
 help-wrong-code-title = My code does not work
 help-wrong-code = A code is valid for 10 minutes and works once. After 5 wrong tries you need a new code.
+help-access-title = I am asked for an access code
+help-access = The sender agreed on that code with you; it is not in any email of ours. After 10 wrong tries the message is locked, and the sender hears of it.
 help-browser-title = I read my email on another device
 help-browser = That is fine. Do enter the code on the device and in the browser in which you asked for it.
 help-gone-title = The message is gone
@@ -198,12 +236,12 @@ insecure-text = Open the website with https at the start of the address.
 signed-out-title = The message is closed
 signed-out-text = You are logged out, or you were not active for more than 30 minutes. Open the link in the email again, or enter the message code on the start page.
 other-method-title = This message cannot be opened here
-other-method-text = It is protected in another way than with a code by email. Contact the sender.
+other-method-text = It is protected in a way that this portal does not offer. Contact the sender.
 not-yet-title = The message is not ready yet
 not-yet-text = Try again in a few minutes.
 throttled-title = Too many tries
 throttled-text = Too many requests came from your connection. Wait a while and try again.
 locked-title = Too many wrong codes
-locked-text = This message is locked for your safety. Ask the sender to send it again.
+locked-text = This message is locked for your safety. Contact the sender, who can have it unlocked or send it again.
 unavailable-title = It does not work just now
 unavailable-text = There is a fault on our side. Your message is kept. Try again in a few minutes.

@@ -61,7 +61,7 @@ find-address-wrong = Vul uw e-mailadres in, zoals naam@voorbeeld.nl
 find-button = Verder
 steps-title = Zo werkt het
 steps-1 = U kreeg een e-mail met een link en een berichtcode. De inhoud van het bericht staat er niet in.
-steps-2 = Wij sturen een code van 6 cijfers naar uw e-mailadres.
+steps-2 = Wij controleren of u het bent: met een code van 6 cijfers per e-mail of sms, of met de toegangscode die u van de afzender kreeg.
 steps-3 = Met die code opent u het bericht.
 
 # Achter de link
@@ -74,7 +74,10 @@ organisation = Organisatie
 sent = Verstuurd op
 until = Te lezen tot en met
 link-method = Wij sturen een code naar { $address }. Met die code opent u het bericht in deze browser.
+link-method-text = Wij sturen een sms met een code naar het nummer dat eindigt op { $digits }. Met die code opent u het bericht in deze browser.
+link-method-access = U hebt de toegangscode nodig die u van { $sender } kreeg. Met die code opent u het bericht.
 link-button = Stuur mij een code
+link-button-access = Verder
 not-you-title = Is dit niet uw e-mailadres?
 not-you = Dan is het bericht voor iemand anders. Vraag { $sender } om het bericht naar u te sturen.
 
@@ -82,16 +85,22 @@ not-you = Dan is het bericht voor iemand anders. Vraag { $sender } om het berich
 
 code-title = Vul uw code in
 code-sent = Wij hebben een e-mail met een code gestuurd naar { $address }.
-code-sent-blind = Horen de berichtcode en het e-mailadres bij elkaar? Dan hebben wij een e-mail met een code naar dat adres gestuurd.
+text-sent = Wij hebben een sms met een code gestuurd naar het nummer dat eindigt op { $digits }.
+code-sent-blind = Horen de berichtcode en het e-mailadres bij elkaar? Dan hebben wij een code gestuurd, per e-mail of sms. Of vul de toegangscode in die u van de afzender kreeg.
 code-label = Code
 code-hint = 6 cijfers. De code is { $n } minuten geldig.
+code-hint-blind = 6 cijfers, { $n } minuten geldig; of de toegangscode die u van de afzender kreeg.
 code-button = Open het bericht
 code-none-title = Geen code gekregen?
 code-none = Kijk ook bij ongewenste e-mail. Het kan een paar minuten duren. Vraagt u een nieuwe code aan, dan blijft de vorige ook geldig.
+text-none = Kijk of uw telefoon aan staat en bereik heeft. Het kan een paar minuten duren. Vraagt u een nieuwe code aan, dan blijft de vorige ook geldig.
 code-again = Stuur een nieuwe code
 code-again-done = Er is een nieuwe code onderweg. De vorige code blijft ook geldig.
+code-again-done-blind = Horen de berichtcode en het e-mailadres bij elkaar, en opent het bericht met een code van ons? Dan is er een nieuwe code onderweg.
 code-moments-ago = Wij hebben u zojuist al een code gestuurd. Komt die niet aan, vraag dan over een halve minuut een nieuwe aan.
 code-not-six = Vul de code in: 6 cijfers uit de e-mail
+text-not-six = Vul de code in: 6 cijfers uit de sms
+code-unreadable-blind = Vul de code in: 6 cijfers uit de e-mail of sms, of de toegangscode van minstens 6 tekens
 code-wrong =
     { $n ->
         [0] De code klopt niet of is verlopen. Vraag een nieuwe code aan
@@ -101,8 +110,35 @@ code-wrong =
 code-wrong-blind = De code klopt niet of is verlopen. Controleer ook de berichtcode en het e-mailadres. Na te veel pogingen moet u een tijd wachten
 code-expired = De code is verlopen. Vraag een nieuwe code aan
 code-throttled = Te veel pogingen. Probeer het over { $wait } opnieuw
+text-send-throttled = Er kan nu geen sms meer worden gestuurd. Probeer het over { $wait } opnieuw
 code-send-throttled = U hebt vaak een code aangevraagd. Over { $wait } kan het weer
-session-length = Na 30 minuten zonder activiteit sluiten wij het bericht. U kunt het dan met een nieuwe code weer openen.
+session-length = Na 30 minuten zonder activiteit sluiten wij het bericht. U kunt het dan met een code weer openen.
+
+# De toegangscode
+
+access-title = Vul de toegangscode in
+access-lead = De afzender heeft een toegangscode met u afgesproken, of aan u verteld. Die staat niet in de e-mail.
+access-label = Toegangscode
+access-hint = Minstens 6 tekens. Hoofdletters, spaties en streepjes maken niet uit.
+access-too-short = Vul de toegangscode in: minstens 6 tekens
+access-wrong =
+    { $n ->
+        [one] De toegangscode klopt niet. U hebt nog 1 poging
+       *[other] De toegangscode klopt niet. U hebt nog { $n } pogingen
+    }
+
+# Wat alleen de afzender kan geven
+
+lack-access-title = Ik heb de toegangscode niet
+lack-access = Bel de afzender op een nummer dat u kent en vraag om de toegangscode. Of laat het ons vragen: de afzender krijgt dan een e-mail dat u de code niet hebt.
+lack-text-title = Ik krijg geen sms op dat nummer
+lack-text = Klopt het nummer niet, of is het niet meer van u? Wij kunnen de afzender per e-mail laten weten dat de sms u niet bereikt.
+lack-blind-title = Ik krijg geen code, of heb er geen
+lack-blind = Opent het bericht met een sms of een toegangscode? Dan kunnen wij de afzender per e-mail laten weten dat u de code niet hebt.
+lack-button = Laat het de afzender weten
+lack-asked = De afzender krijgt hierover een e-mail van ons, hoogstens één keer per dag. De afzender neemt contact met u op; de toegangscode sturen wij nooit zelf.
+lack-asked-blind = Horen de berichtcode en het e-mailadres bij elkaar? Dan krijgt de afzender hierover een e-mail van ons, hoogstens één keer per dag.
+lack-unreachable = Wij kunnen de afzender niet per e-mail bereiken. Neem zelf contact op, op een manier die u al kent.
 
 # Het bericht
 
@@ -157,6 +193,8 @@ help-no-code-title = Ik krijg geen code
 help-no-code = Kijk bij ongewenste e-mail en wacht een paar minuten. De code gaat naar het adres waarop u ook de eerste e-mail kreeg. Vraag daarna een nieuwe code aan.
 help-wrong-code-title = Mijn code werkt niet
 help-wrong-code = Een code is 10 minuten geldig en werkt één keer. Na 5 foute pogingen hebt u een nieuwe code nodig.
+help-access-title = Er wordt een toegangscode gevraagd
+help-access = Die code heeft de afzender met u afgesproken; hij staat in geen enkele e-mail van ons. Na 10 foute pogingen wordt het bericht geblokkeerd, en hoort de afzender daarvan.
 help-browser-title = Ik lees mijn e-mail op een ander apparaat
 help-browser = Dat kan. Vul de code wel in op het apparaat en in de browser waarin u hem hebt aangevraagd.
 help-gone-title = Het bericht is er niet meer
@@ -198,12 +236,12 @@ insecure-text = Open de website met https aan het begin van het adres.
 signed-out-title = Het bericht is gesloten
 signed-out-text = U bent uitgelogd, of u was langer dan 30 minuten niet actief. Open de link uit de e-mail opnieuw, of vul de berichtcode in op de startpagina.
 other-method-title = Dit bericht kan hier niet worden geopend
-other-method-text = Het wordt op een andere manier beschermd dan met een code per e-mail. Neem contact op met de afzender.
+other-method-text = Het wordt beschermd op een manier die deze portal niet kent. Neem contact op met de afzender.
 not-yet-title = Het bericht staat nog niet klaar
 not-yet-text = Probeer het over een paar minuten opnieuw.
 throttled-title = Te veel pogingen
 throttled-text = Vanaf uw verbinding kwamen te veel verzoeken. Wacht even en probeer het dan opnieuw.
 locked-title = Te veel foute codes
-locked-text = Dit bericht is voor uw veiligheid geblokkeerd. Vraag de afzender om het opnieuw te sturen.
+locked-text = Dit bericht is voor uw veiligheid geblokkeerd. Neem contact op met de afzender, die het kan laten vrijgeven of opnieuw kan sturen.
 unavailable-title = Het lukt nu even niet
 unavailable-text = Er is een storing aan onze kant. Uw bericht is bewaard. Probeer het over een paar minuten opnieuw.

@@ -1,5 +1,7 @@
 //! `relay.toml`: one tree that is format, defaults and documentation at once. Values with rules check themselves.
 
+pub mod sms;
+
 mod directory;
 mod gateway;
 mod soundness;
@@ -19,6 +21,7 @@ use zegel_core::notice::Organisation;
 
 pub use directory::{ActiveFilter, Directory, Filter, Ldap, LdapUrl};
 pub use gateway::{Gateway, Listener, Service, Spf};
+pub use sms::Sms;
 pub use values::{Mode, Origin, Span};
 
 #[derive(Clone, Debug, Deserialize)]
@@ -51,6 +54,9 @@ pub struct Config {
     #[serde(default)]
     pub policy: Policy,
     pub portal: Portal,
+    /// Who sends text messages; absent, nobody does.
+    #[serde(default)]
+    pub sms: Option<Sms>,
     #[serde(default)]
     pub retry: Retry,
     #[serde(default)]

@@ -51,3 +51,7 @@ id! {
     /// One mail of the relay's own that waits to be sent: a code, a report.
     MailId
 }
+id! {
+    /// One text message that waits to be sent.
+    TextId
+}

@@ -5,6 +5,7 @@
 //! section goes to the store without its control headers, and the body streams after it. What the message asked for
 //! stands in its [`Submission`], which is sealed apart.
 
+mod codes;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -19,6 +20,7 @@ use zegel_core::envelope::Envelope;
 use zegel_core::message::{HEAD_MAX, Head};
 use zegel_core::moment::Moment;
 use zegel_core::outgoing;
+use zegel_core::phone::Countries;
 use zegel_core::submission::{Arrival, Refusal, Submission};
 use zegel_core::submitter::Submitter;
 
@@ -26,7 +28,7 @@ use crate::admission::{self, Admission, Asked, Capabilities, Gate};
 use crate::id::SubmissionId;
 use crate::lifecycle;
 use crate::store::{BodyWriter, Kept, NewSubmission, Store, StoreError};
-use crate::vault::{MessageKey, Purpose};
+use crate::vault::{CodeHasher, MessageKey, Purpose};
 
 pub use verdict::{Refused, Verdict};
 
@@ -39,6 +41,8 @@ pub struct Rules {
     /// How long a message is kept, unless it asks for less.
     pub link_days: u16,
     pub capabilities: Capabilities,
+    /// Where text messages go.
+    pub countries: Countries,
     /// What the relay's own mail comes from.
     pub own: Address,
 }
@@ -50,6 +54,7 @@ pub struct Intake {
     rules: Rules,
     /// Octets of the disk that no message may take.
     reserve: u64,
+    hasher: CodeHasher,
 }
 
 /// One transaction before its message comes.
@@ -97,7 +102,7 @@ struct Content(Context);
 
 impl Intake {
     pub fn new(store: Store, gate: Gate, rules: Rules) -> Self {
-        Self { store, gate, rules, reserve: 0 }
+        Self { store, gate, rules, reserve: 0, hasher: CodeHasher::new() }
     }
 
     /// Takes nothing more once the disk has less than this: what is left is for the deliveries of what was taken.
@@ -214,6 +219,7 @@ impl Body {
         let submission = Submission { arrival, ..Submission::new(envelope, &head, 0)? };
         admission::not_own(&submission, &intake.rules.own)?;
         admission::demands(&submission.wishes, intake.rules.capabilities)?;
+        admission::reachable(&submission.wishes, &intake.rules.countries)?;
         intake.gate.author(&submitter, &submission.from).await?;
         intake.room_for(0).await?;
 
@@ -234,6 +240,7 @@ impl Body {
 
     async fn keep(mut self, intake: &Intake, id: SubmissionId) -> Result<Verdict, StoreError> {
         self.submission.size = self.size;
+        codes::hash(&mut self.submission, id, &intake.hasher).await?;
         let accepted = lifecycle::now();
         let fingerprint = self.content.fingerprint(&self.submission, &intake.store);
         let expires = expires(accepted, intake.rules.link_days, self.submission.wishes.expiration);

@@ -1,8 +1,8 @@
 //! The relay: accepts selected mail, decides for every recipient, delivers, keeps what must wait sealed, and serves
 //! the portal. Everything that is a rule stands in `zegel_core`; here is what touches the world.
 //!
-//! The rooms do not know each other: [`smtp`], [`outbound`] and [`portal`] use `zegel_core` and [`store`];
-//! [`pipeline`] also uses [`outbound`]; only [`server`] knows all of them.
+//! The rooms do not know each other: [`smtp`], [`outbound`], [`sms`] and [`portal`] use `zegel_core` and [`store`];
+//! [`pipeline`] also uses [`outbound`] and [`sms`]; only [`server`] knows all of them.
 
 pub mod admission;
 pub mod certificate;
@@ -16,6 +16,7 @@ pub mod outbound;
 pub mod pipeline;
 pub mod portal;
 pub mod server;
+pub mod sms;
 pub mod smtp;
 pub mod store;
 pub mod vault;

@@ -16,8 +16,9 @@ use crate::dns::{Resolver, SelfTest};
 use crate::intake::{Intake, Rules};
 use crate::lifecycle::{self, Lifecycle};
 use crate::outbound::Outbound;
-use crate::pipeline::{Pipeline, Settings};
+use crate::pipeline::{Pipeline, Settings, Texting};
 use crate::portal::{self, Portal};
+use crate::sms::Sender;
 use crate::smtp;
 use crate::store::Store;
 use crate::vault::Keyring;
@@ -69,6 +70,7 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
         .map_err(Fatal)?;
     let tls = portal::tls(&config.portal).map_err(|error| Fatal(error.to_string()))?;
     let marker_key = config.marker_key().map_err(|error| Fatal(error.to_string()))?;
+    let texting = config.sms.as_ref().map(texting).transpose()?;
     let directory = config.directory.ldap.as_ref().map(Directory::new).transpose();
     let directory = directory.map_err(|error| Fatal(format!("directory.ldap.{error}")))?;
     raise_files_max(&config);
@@ -91,7 +93,8 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let intake = Intake::new(store.clone(), gate, intake_rules(&config))
         .with_reserve(config.limits.disk_reserve);
     let pipeline =
-        Pipeline::new(store.clone(), Arc::new(outbound), Settings::new(&config, marker_key));
+        Pipeline::new(store.clone(), Arc::new(outbound), Settings::new(&config, marker_key))
+            .with_texting(texting);
     let portal = Portal::new(store.clone(), &config, lifecycle.clone());
 
     let limits = config.limits.clone();
@@ -135,11 +138,17 @@ async fn open_store(config: &Config) -> Result<Store, Fatal> {
     Ok(store)
 }
 
-/// Text messages and access codes are not offered here, so that messages which demand them are refused.
+fn texting(sms: &config::Sms) -> Result<Texting, Fatal> {
+    let sender = Sender::new(sms).map_err(Fatal)?;
+    Ok(Texting { sender, countries: sms.countries.clone() })
+}
+
+/// What is not offered here refuses the messages that demand it.
 fn intake_rules(config: &Config) -> Rules {
-    let capabilities = Capabilities { sms: false, access_code: false };
+    let capabilities = Capabilities { sms: config.sms.is_some(), access_code: true };
     let own = config.organisation.from.clone();
-    Rules { link_days: config.portal.link_days, capabilities, own }
+    let countries = config.sms.as_ref().map(|sms| sms.countries.clone()).unwrap_or_default();
+    Rules { link_days: config.portal.link_days, capabilities, countries, own }
 }
 
 async fn bind(config: &Config) -> Result<Sockets, Fatal> {

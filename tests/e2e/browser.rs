@@ -4,20 +4,34 @@ use std::path::Path;
 
 use zegel_tests::browser::Browser;
 use zegel_tests::lab::{Lab, Setup};
+use zegel_tests::letter::Letter;
 use zegel_tests::recipient::Recipient;
+use zegel_tests::sink::Sink;
 
 use crate::{TEXT, secured};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn chromium_walks_from_the_start_page_to_the_message_and_axe_finds_nothing() {
+/// Walks with Chromium from Pim's notification to the text, with the code that he then gets from `code`.
+async fn walk(letter: Letter, code: impl AsyncFnOnce(&Recipient<'_, Sink>) -> String) {
     let lab = Lab::start(Setup::default()).await;
     let plain = lab.sink("plain.test", None);
-    lab.send(&secured().to("pim@plain.test")).await;
+    lab.send(&letter.to("pim@plain.test")).await;
     let pim = Recipient::new(&lab, &plain, "pim@plain.test");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/browser/portal.mjs");
     let mut browser = Browser::start(&script, &[&pim.link().await, TEXT]);
     assert_eq!(browser.hear(), "code?", "the browser asks for a code");
-    browser.say(&pim.code(1).await);
+    browser.say(&code(&pim).await);
     let told = browser.finish();
     assert!(told.ends_with("read\n"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chromium_walks_from_the_start_page_to_the_message_and_axe_finds_nothing() {
+    walk(secured(), async |pim| pim.code(1).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chromium_walks_by_an_access_code_and_axe_finds_nothing() {
+    let right = "pim@plain.test access-code blauwe7ganzen";
+    let letter = secured().header("zivver-access-right", right);
+    walk(letter, async |_| "Blauwe 7 ganzen".to_owned()).await;
 }

@@ -127,8 +127,15 @@ fn the_rooms_of_the_relay_do_not_know_each_other() {
     let rooms: &[(&str, &[&str])] = &[
         ("relay/src/smtp", &["outbound", "portal", "pipeline", "server", "cli"]),
         ("relay/src/outbound", &["smtp", "portal", "pipeline", "store", "intake", "server", "cli"]),
-        ("relay/src/portal", &["smtp", "outbound", "pipeline", "intake", "server", "cli"]),
-        ("relay/src/store", &["smtp", "outbound", "portal", "pipeline", "intake", "server", "cli"]),
+        (
+            "relay/src/sms",
+            &["smtp", "outbound", "portal", "pipeline", "store", "intake", "server", "cli"],
+        ),
+        ("relay/src/portal", &["smtp", "outbound", "sms", "pipeline", "intake", "server", "cli"]),
+        (
+            "relay/src/store",
+            &["smtp", "outbound", "sms", "portal", "pipeline", "intake", "server", "cli"],
+        ),
         ("relay/src/pipeline", &["smtp", "portal", "intake", "server", "cli"]),
     ];
     for (room, strangers) in rooms {

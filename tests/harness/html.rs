@@ -95,7 +95,7 @@ fn form(tag: &Tag) -> Form {
 
 fn add_field(form: &mut Form, tag: &Tag) {
     let Some(name) = tag.attribute("name") else { return };
-    if tag.attribute("autocomplete") == Some("one-time-code") {
+    if tag.attribute("autocomplete") == Some("one-time-code") || name == "code" {
         form.code_field = Some(name.to_owned());
     }
     form.fields.push((name.to_owned(), tag.attribute("value").unwrap_or_default().to_owned()));

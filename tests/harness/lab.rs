@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use crate::ca::{Ca, Kind};
 use crate::dns::{Dns, Zone};
 use crate::gateway::Caller;
+use crate::kannel;
 use crate::letter::Letter;
 use crate::mailbox::Maildir;
 use crate::milter::Milter;
@@ -93,6 +94,8 @@ pub struct Setup {
     pub state: Option<PathBuf>,
     /// The relay has its SMTP gateway, with these lines in `[gateway]` and its tables.
     pub gateway: Option<String>,
+    /// The relay sends text messages to the Netherlands by [`Kannel`](crate::kannel::Kannel), which the test starts.
+    pub texts: bool,
 }
 
 #[derive(Debug)]
@@ -138,6 +141,7 @@ impl Default for Setup {
             limits: String::new(),
             state: None,
             gateway: None,
+            texts: false,
         }
     }
 }
@@ -353,7 +357,7 @@ private-key = "{key}"
 
 [retry]
 {retry}
-[limits]
+{texts}[limits]
 {limits}"#,
         hostname = setup.hostname,
         state = state.display(),
@@ -370,6 +374,7 @@ private-key = "{key}"
         certificate = leaf.certificate.display(),
         key = leaf.private_key.display(),
         retry = setup.retry,
+        texts = if setup.texts { text_messages(place) } else { String::new() },
         limits = setup.limits,
     )
 }
@@ -384,4 +389,21 @@ fn gateway(World { place, ca, .. }: &World, setup: &Setup) -> String {
         format!("[[gateway.listeners]]\nlisten = \"{}\"\n{offers}\n", place.at(host))
     });
     table + &listeners.concat()
+}
+
+fn text_messages(place: &Place) -> String {
+    format!(
+        r#"[sms]
+countries = ["NL"]
+
+[[sms.providers]]
+name = "kannel"
+secret-file = "{secret}"
+service.kannel = {{ url = "http://{address}/cgi-bin/sendsms", user = "{user}" }}
+
+"#,
+        secret = place.write("kannel.password", kannel::PASSWORD).display(),
+        address = place.at(kannel::SENDSMS),
+        user = kannel::USER,
+    )
 }

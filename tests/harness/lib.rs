@@ -19,6 +19,7 @@ pub mod dialog;
 pub mod dns;
 pub mod gateway;
 pub mod html;
+pub mod kannel;
 pub mod lab;
 pub mod ldap;
 pub mod letter;

@@ -224,6 +224,12 @@ impl Page {
         self.form("a button that has a code sent", |form| form.action.ends_with("/start"))
     }
 
+    /// The form whose button has the sender asked.
+    #[track_caller]
+    pub fn ask_form(&self) -> Form {
+        self.form("a button that has the sender asked", |form| form.action.ends_with("/ask"))
+    }
+
     /// The form that a code is typed into, filled in.
     #[track_caller]
     pub fn code_form(&self, code: &str) -> Form {

@@ -53,6 +53,15 @@ impl<'a, M: Mailbox> Recipient<'a, M> {
         page
     }
 
+    /// From the notification to all that the portal shows of a message that opens with this access code.
+    pub async fn read_by(&mut self, access_code: &str) -> String {
+        let link = self.link().await;
+        let page = self.visitor.ask_for_code(&link).await;
+        let page = self.visitor.enter(&page, access_code).await;
+        assert_eq!(page.status, 200, "the conversation: {}", page.text());
+        self.visitor.read(&page).await
+    }
+
     /// From the notification to everything that the portal shows of the message.
     pub async fn read(&mut self) -> String {
         let page = self.open().await;

@@ -34,7 +34,7 @@ fn check(challenges: &[Challenge], typed: u8, tally: &Tally, expected: &Verdict)
 
 fn passed(challenge: &str) -> Verdict {
     Verdict::Passed {
-        challenge: challenge.into(),
+        challenge: Some(challenge.into()),
         passed: Passed { delivery: "d1".into(), at: NOW },
     }
 }

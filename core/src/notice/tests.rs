@@ -231,3 +231,32 @@ fn the_last_day_to_read_is_a_whole_one() {
     }
     assert_eq!(Language::En.time(Moment(0)), "1 January 1970, 00:00 (UTC)");
 }
+
+fn tell(language: Language, what: Trouble) -> Vec<u8> {
+    concern(&Concern {
+        organisation: &organisation(language),
+        to: &"jan.devries@gemeente-voorbeeld.nl".parse().unwrap(),
+        recipient: &"an.jansen@example.org".parse().unwrap(),
+        delivery: "0190a1b2c3d47e5f8a9b0c1d2e3f4a5b",
+        what,
+        original_message_id: Some("abc123@gemeente-voorbeeld.nl"),
+        message_id: "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5f@gemeente-voorbeeld.nl",
+        accepted: NOW,
+        now: NOW,
+    })
+}
+
+#[test]
+fn a_sender_is_told_of_whom_it_is_about_and_what_to_do() {
+    check(&tell(Language::Nl, Trouble::NoAccessCode), include_str!("../../golden/concern-nl.eml"));
+    check(&tell(Language::En, Trouble::Locked), include_str!("../../golden/concern-en.eml"));
+    for language in [Language::Nl, Language::En] {
+        for what in [Trouble::NoAccessCode, Trouble::NoText, Trouble::Locked] {
+            let mail = tell(language, what);
+            let mail = parse(&mail);
+            assert!(mail.subject().unwrap().contains("an.jansen@example.org"), "{what:?}");
+            assert!(mail.body_text(0).unwrap().contains("0190a1b2c3d47e5f8a9b0c1d2e3f4a5b"));
+            assert!(mail.references().as_text().is_some_and(|id| id.starts_with("abc123@")));
+        }
+    }
+}

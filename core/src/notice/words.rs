@@ -2,7 +2,7 @@
 
 use time::{OffsetDateTime, Time};
 
-use super::{How, Language};
+use super::{How, Language, Trouble};
 use crate::moment::Moment;
 
 impl Language {
@@ -168,6 +168,109 @@ impl Language {
                 Some(format!("In English: enter this code on the page of {host}. Do not share it."))
             }
             Self::En => None,
+        }
+    }
+
+    /// Every character of these counts: see [`super::sms`].
+    pub(super) fn code_by_text(self, code: &str, organisation: &str) -> String {
+        match self {
+            Self::Nl => format!(
+                "{code} is uw code voor het beveiligde bericht van {organisation}. Geef deze code aan niemand."
+            ),
+            Self::En => format!(
+                "{code} is your code for the secure message from {organisation}. Do not share this code."
+            ),
+        }
+    }
+
+    pub(super) fn trouble_subject(self, what: Trouble, recipient: &str) -> String {
+        match (self, what) {
+            (Self::Nl, Trouble::NoAccessCode) => {
+                format!("{recipient} heeft geen toegangscode voor uw beveiligde bericht")
+            }
+            (Self::En, Trouble::NoAccessCode) => {
+                format!("{recipient} has no access code for your secure message")
+            }
+            (Self::Nl, Trouble::NoText) => {
+                format!("{recipient} krijgt geen sms voor uw beveiligde bericht")
+            }
+            (Self::En, Trouble::NoText) => {
+                format!("{recipient} gets no text message for your secure message")
+            }
+            (Self::Nl, Trouble::Locked) => {
+                format!("Geblokkeerd: uw beveiligde bericht aan {recipient}")
+            }
+            (Self::En, Trouble::Locked) => format!("Locked: your secure message to {recipient}"),
+        }
+    }
+
+    pub(super) fn trouble(self, what: Trouble, recipient: &str, accepted: Moment) -> String {
+        let accepted = self.time(accepted);
+        match (self, what) {
+            (Self::Nl, Trouble::NoAccessCode) => format!(
+                "Wie uw beveiligde bericht van {accepted} aan {recipient} wil lezen, laat weten dat hij of zij de \
+                 toegangscode niet heeft."
+            ),
+            (Self::En, Trouble::NoAccessCode) => format!(
+                "Whoever wants to read your secure message of {accepted} to {recipient} tells us that they do not have \
+                 the access code."
+            ),
+            (Self::Nl, Trouble::NoText) => format!(
+                "Wie uw beveiligde bericht van {accepted} aan {recipient} wil lezen, laat weten dat de sms met de code \
+                 niet aankomt."
+            ),
+            (Self::En, Trouble::NoText) => format!(
+                "Whoever wants to read your secure message of {accepted} to {recipient} tells us that the text message \
+                 with the code does not arrive."
+            ),
+            (Self::Nl, Trouble::Locked) => format!(
+                "Voor uw beveiligde bericht van {accepted} aan {recipient} zijn te veel foute codes ingevuld. Het is nu \
+                 geblokkeerd."
+            ),
+            (Self::En, Trouble::Locked) => format!(
+                "Too many wrong codes were entered for your secure message of {accepted} to {recipient}. It is locked now."
+            ),
+        }
+    }
+
+    pub(super) fn trouble_remedy(self, what: Trouble) -> String {
+        match (self, what) {
+            (Self::Nl, Trouble::NoAccessCode) => "Vertel de ontvanger de code, per telefoon of in een gesprek, niet per \
+                e-mail. Weet u de code niet meer, stuur het bericht dan opnieuw met een andere code."
+                .into(),
+            (Self::En, Trouble::NoAccessCode) => "Tell the recipient the code, by telephone or in person, not by email. If \
+                you no longer know the code, send the message again with another one."
+                .into(),
+            (Self::Nl, Trouble::NoText) => "Controleer het mobiele nummer met de ontvanger. Klopt het niet, stuur het \
+                bericht dan opnieuw met het juiste nummer of met een toegangscode."
+                .into(),
+            (Self::En, Trouble::NoText) => "Check the mobile number with the recipient. If it is wrong, send the message \
+                again with the right number or with an access code."
+                .into(),
+            (Self::Nl, Trouble::Locked) => "Vraag de ontvanger of hij of zij dit was. Uw beheerder kan het bericht weer \
+                vrijgeven, of stuur het opnieuw."
+                .into(),
+            (Self::En, Trouble::Locked) => "Ask the recipient whether this was them. Your administrator can unlock the \
+                message, or send it again."
+                .into(),
+        }
+    }
+
+    pub(super) fn trouble_doubt(self) -> String {
+        match self {
+            Self::Nl => "Gebruik een telefoonnummer dat u al kende: deze vraag kan ook komen van iemand die alleen de link \
+                heeft."
+                .into(),
+            Self::En => "Use a telephone number that you already knew: this may also come from somebody who only has the \
+                link."
+                .into(),
+        }
+    }
+
+    pub(super) fn trouble_delivery(self, delivery: &str) -> String {
+        match self {
+            Self::Nl => format!("Voor uw beheerder: aflevering {delivery}."),
+            Self::En => format!("For your administrator: delivery {delivery}."),
         }
     }
 

@@ -15,6 +15,8 @@ use zegel_core::address::{Address, Domain};
 use zegel_core::decision::Right;
 use zegel_core::directive::{AccessRight, Wishes};
 use zegel_core::own_id;
+use zegel_core::phone::{Countries, Number};
+use zegel_core::secret::Secret;
 use zegel_core::submission::Submission;
 use zegel_core::submitter::{NotAllowed, Submitter};
 
@@ -163,16 +165,27 @@ pub fn demands(wishes: &Wishes, capabilities: Capabilities) -> Result<(), Refuse
             AccessRight::AccessCode(_) if !capabilities.access_code => {
                 return Err(Refused::CannotVerifyBy(Right::AccessCode));
             }
-            AccessRight::Sms(_) | AccessRight::AccessCode(_) => {}
+            AccessRight::Sms(_) | AccessRight::AccessCode(_) | AccessRight::HashedCode(_) => {}
         }
     }
     Ok(())
 }
 
+/// Whether every number is in a country that text messages are sent to.
+pub fn reachable(wishes: &Wishes, countries: &Countries) -> Result<(), Refused> {
+    let is_reached = |number: &Secret| {
+        let number = Number::parse(number.reveal());
+        number.is_ok_and(|number| countries.allow(number.country()))
+    };
+    let reached = wishes.rights.values().all(|right| match right {
+        AccessRight::Sms(number) => is_reached(number),
+        AccessRight::AccessCode(_) | AccessRight::HashedCode(_) => true,
+    });
+    if reached { Ok(()) } else { Err(Refused::NoTextsThere) }
+}
+
 #[cfg(test)]
 mod tests {
-    use zegel_core::secret::Secret;
-
     use super::*;
 
     /// A message that demands this right from a relay that can do these things.
@@ -190,6 +203,21 @@ mod tests {
             check(AccessRight::Sms(Secret::new("1")), capabilities, (!sms).then_some(Right::Sms));
             let code = AccessRight::AccessCode(Secret::new("1"));
             check(code, capabilities, (!access_code).then_some(Right::AccessCode));
+        }
+    }
+
+    #[test]
+    fn number_in_a_country_that_gets_no_text_messages_refuses_the_message() {
+        let countries = Countries::try_from(vec!["NL".parse().unwrap()]).unwrap();
+        for (right, reached) in [
+            (AccessRight::Sms(Secret::new("+31612345678")), true),
+            (AccessRight::Sms(Secret::new("+32470123456")), false),
+            (AccessRight::Sms(Secret::new("1")), false),
+            (AccessRight::AccessCode(Secret::new("135789")), true),
+        ] {
+            let rights = [("els@b.example".parse().unwrap(), right)].into();
+            let found = reachable(&Wishes { rights, ..Wishes::default() }, &countries);
+            assert_eq!(found.err(), (!reached).then_some(Refused::NoTextsThere));
         }
     }
 }

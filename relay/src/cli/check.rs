@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use super::{Failure, say};
 use crate::admission::Directory;
-use crate::config::Config;
+use crate::config::{Config, Sms};
 use crate::dns::{Resolver, SelfTest};
 use crate::outbound::Outbound;
 use crate::portal;
+use crate::sms::Sender;
 use crate::smtp;
 use crate::vault::Keyring;
 
@@ -65,6 +66,9 @@ fn problems(config: &Config) -> Vec<String> {
         // Absent files are among the contradictions.
         Ok(_) | Err(smtp::GatewayError::NoCertificate) => {}
         Err(error) => found.push(error.to_string()),
+    }
+    if let Some(Err(error)) = config.sms.as_ref().map(Sender::new) {
+        found.push(error);
     }
     found.extend(missing_directory("state-directory", &config.state_directory));
     found.extend(
@@ -123,8 +127,17 @@ fn effective(config: &Config) -> Result<String, std::fmt::Error> {
         retry.lifetime.as_secs(),
         retry.hold.as_secs()
     )?;
+    writeln!(text, "text messages    {}", config.sms.as_ref().map_or("off".into(), texting))?;
     writeln!(text, "message-size-max {}", config.limits.message_size_max)?;
     Ok(text)
+}
+
+/// Who sends text messages, and where to.
+fn texting(sms: &Sms) -> String {
+    let names: Vec<_> = sms.providers.iter().map(|provider| provider.name.as_str()).collect();
+    let countries: Vec<_> = sms.countries.iter().map(|country| country.to_string()).collect();
+    let most = sms.budget.organisation_per_day;
+    format!("by {}, to {}, {most} a day at most", names.join(", then "), countries.join(" "))
 }
 
 fn switch(on: bool) -> &'static str {

@@ -5,6 +5,7 @@ mod check;
 mod credential;
 mod explain;
 mod queue;
+mod sms;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -56,6 +57,9 @@ enum Command {
     /// Deliveries and what became of them.
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Text messages.
+    #[command(subcommand)]
+    Sms(SmsCommand),
     /// Print how each recipient of a message would be verified, and why; send nothing.
     Explain(explain::Explain),
 }
@@ -142,6 +146,17 @@ enum QueueCommand {
     Show { id: DeliveryId },
     /// Try a delivery now.
     Retry { id: DeliveryId },
+    /// Let the recipient of a delivery try codes again that was locked after too many wrong ones.
+    Unlock { id: DeliveryId },
+}
+
+#[derive(Debug, Subcommand)]
+enum SmsCommand {
+    /// Send a text message that says that it is a test, through the configured providers.
+    Test {
+        /// With a plus and the country code, such as +31612345678.
+        number: String,
+    },
 }
 
 /// What went wrong, in words for the person at the terminal.
@@ -189,6 +204,10 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Domain(command) => accounts::domain(&open(&config).await?, command).await?,
         Command::Credential(command) => credential::run(&open(&config).await?, command).await?,
         Command::Queue(command) => queue::run(&open(&config).await?, command).await?,
+        Command::Sms(command) => {
+            log_to_stderr();
+            sms::run(&config, command).await?;
+        }
         Command::Explain(explain) => explain.run(&config).await?,
     }
     Ok(ExitCode::SUCCESS)

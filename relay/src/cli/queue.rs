@@ -12,7 +12,7 @@ use zegel_core::transport::Seen;
 use super::{Failure, QueueCommand, say};
 use crate::id::DeliveryId;
 use crate::lifecycle;
-use crate::store::Store;
+use crate::store::{Store, TextCount};
 
 /// More lines than that help nobody at a terminal.
 const LIST_MAX: usize = 1000;
@@ -25,6 +25,7 @@ pub(super) async fn run(store: &Store, command: QueueCommand) -> Result<(), Fail
             store.apply(id, Event::RetryNow, lifecycle::now()).await?;
             say(format_args!("{id}: will be tried now"))?;
         }
+        QueueCommand::Unlock { id } => unlock(store, id).await?,
     }
     store.close().await;
     Ok(())
@@ -61,11 +62,28 @@ async fn show(store: &Store, id: DeliveryId) -> Result<(), Failure> {
     if let Some(seen) = store.seen(id).await? {
         writeln!(text, "evidence    {}", evidence(&seen))?;
     }
+    let wrong = store.tally(id).await?.failures_total;
+    if wrong > 0 {
+        writeln!(text, "wrong codes {wrong} in a row")?;
+    }
+    let texts = store.count_texts(id).await?;
+    if texts.all > 0 {
+        let TextCount { all, waiting, tries } = texts;
+        writeln!(text, "texts       {all} in the last day, {waiting} waiting, {tries} tries")?;
+    }
     text.push_str("history\n");
     for event in store.history(id).await? {
         writeln!(text, "  {}  {}", time(event.at), event.note)?;
     }
     say(text.trim_end())?;
+    Ok(())
+}
+
+async fn unlock(store: &Store, id: DeliveryId) -> Result<(), Failure> {
+    store.delivery(id).await?.ok_or_else(|| format!("there is no delivery {id}"))?;
+    let unlocked = store.unlock(id, lifecycle::now()).await?;
+    let told = if unlocked { "unlocked: codes may be tried again" } else { "is not locked" };
+    say(format_args!("{id}: {told}"))?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use zegel_core::address::Domain;
 use zegel_core::transport::Floor;
 
-use super::{Config, Dnssec, Ldap, Mode};
+use super::{Config, Dnssec, Ldap, Mode, Sms};
 
 impl Config {
     /// What no single field can know to be wrong, each with what to do about it.
@@ -30,6 +30,7 @@ impl Config {
         }
         found.extend(self.gateway.contradictions(self.portal.listen));
         found.extend(self.directory.ldap.iter().flat_map(Ldap::contradictions));
+        found.extend(self.sms.iter().flat_map(Sms::contradictions));
         found
     }
 
@@ -65,16 +66,8 @@ impl Config {
         found.into_iter().flatten().chain(self.gateway.advice()).collect()
     }
 
-    /// Text messages and access codes are not offered yet, and DANE needs signatures: a policy that counts on what is not
-    /// there holds mail for nothing.
+    /// DANE needs signatures: a policy that counts on what is not there sends everything to the portal.
     fn lost_switches(&self) -> Option<String> {
-        if !self.policy.email {
-            return Some(
-                "policy.email: without e-mailed codes this version cannot verify anyone in the portal; what is not delivered \
-                 directly waits for retry.hold and then comes back"
-                    .to_owned(),
-            );
-        }
         let out_of_reach = match self.policy.transport {
             Some(Floor::Impossible) => true,
             Some(Floor::Dane) => self.dns.dnssec == Dnssec::Off,
@@ -177,7 +170,7 @@ mod tests {
         assert!(!advised(proxies, "tls = { certificate = \"c.pem\", private-key = \"k.pem\" }"));
         assert!(advised("lmtp.mode: ", "[lmtp]\nmode = \"0666\""));
         assert!(!advised("lmtp.mode: ", "[lmtp]\nmode = \"0660\""));
-        assert!(advised("policy.email: ", "[policy]\nemail = false"));
+        assert!(!advised("policy.", "[policy]\nemail = false"));
         let dane = "[policy]\ntransport = \"dane\"\n";
         assert!(!advised("policy.transport: ", dane));
         assert!(advised("policy.transport: ", &format!("{dane}[dns]\ndnssec = \"off\"")));

@@ -1,6 +1,6 @@
 use tokio::io::AsyncReadExt;
 use zegel_core::decision::Right;
-use zegel_core::directive::Expire;
+use zegel_core::directive::{AccessRight, Expire};
 use zegel_core::envelope::Recipient;
 use zegel_core::transport::Floor;
 
@@ -27,6 +27,7 @@ async fn intake() -> (Intake, tempfile::TempDir) {
             Rules {
                 link_days: 30,
                 capabilities: Capabilities::default(),
+                countries: Countries::default(),
                 own: "secure@b.example".parse().unwrap(),
             },
         ),
@@ -117,6 +118,31 @@ async fn transaction_that_is_repeated_or_split_is_one_message() {
     let submissions: std::collections::BTreeSet<_> =
         deliveries.iter().map(|delivery| delivery.submission).collect();
     assert_eq!(submissions.len(), 2);
+}
+
+#[tokio::test]
+async fn of_access_codes_only_their_hashes_are_kept() {
+    let (mut intake, _directory) = intake().await;
+    intake.rules.capabilities.access_code = true;
+    let rights = "zivver-access-right: els@b.example access-code Blauwe 7 Ganzen\r\n\
+                  zivver-access-right: piet@b.example access-code blauwe7ganzen\r\n\
+                  zivver-access-right: jan@b.example access-code 135789\r\n\
+                  zivver-access-right: cc@b.example access-code 246810\r\n";
+    let message = MESSAGE.replace("Subject:", &format!("Cc: cc@b.example\r\n{rights}Subject:"));
+    let to = ["els@b.example", "piet@b.example", "jan@b.example"];
+    assert_eq!(submit(&intake, &to, message.as_bytes(), 100).await, Verdict::Kept);
+    let delivery = deliveries(&intake).await.remove(0);
+    let stored = intake.store().submission(delivery.submission).await.unwrap().unwrap();
+    let json = serde_json::to_string(&stored.submission).unwrap();
+    assert!(!json.contains("blauwe") && !json.contains("135789"), "{json}");
+    let hash = |to: &str| match &stored.submission.wishes.rights[&to.parse().unwrap()] {
+        AccessRight::HashedCode(hash) => hash.reveal().to_owned(),
+        other => panic!("{to}: {other:?}"),
+    };
+    assert!(hash(to[0]).starts_with("$argon2id$"));
+    assert_eq!(stored.submission.wishes.rights.len(), 3, "cc comes with another transaction");
+    assert_eq!(hash(to[0]), hash(to[1]));
+    assert_ne!(hash(to[0]), hash(to[2]));
 }
 
 #[test]

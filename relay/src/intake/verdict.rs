@@ -38,6 +38,8 @@ pub enum Refused {
     OwnMail,
     /// `zivver-access-right` demands what this relay cannot do.
     CannotVerifyBy(Right),
+    /// `zivver-access-right` has a number in a country that text messages are not sent to.
+    NoTextsThere,
 }
 
 impl From<StoreError> for Verdict {
@@ -86,6 +88,9 @@ impl fmt::Display for Verdict {
             }
             Self::Refused(Refused::CannotVerifyBy(Right::AccessCode)) => {
                 f.write_str("refused, access codes are not provided")
+            }
+            Self::Refused(Refused::NoTextsThere) => {
+                f.write_str("refused, text messages are not sent to the number's country")
             }
             Self::Full => f.write_str("not kept, no space left"),
             Self::Unavailable => f.write_str("not kept, the store or the directory failed"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tracing::{error, info, warn};
-use zegel_core::decision::Decision;
+use zegel_core::decision::{Decision, Method};
 use zegel_core::delivery::{self, Effect, Event, State};
 use zegel_core::moment::Moment;
 use zegel_core::outgoing;
@@ -119,7 +119,7 @@ impl Pipeline {
             State::Planned { method, .. } => {
                 let outcome = match method.floor() {
                     Some(floor) => self.send_message(delivery, stored, floor).await?,
-                    None => self.send_notification(delivery, stored, now).await?,
+                    None => self.send_notification(delivery, *method, stored, now).await?,
                 };
                 happened(outcome)
             }
@@ -164,11 +164,12 @@ impl Pipeline {
         Ok(self.outbound.send(&mail, Some(floor), &mut content).await)
     }
 
-    /// Sends the notification. Its link must lead somewhere before anyone can follow it; and the server must meet the
-    /// floor of the codes that its reader will ask for, or they would wait for one in vain.
+    /// Sends the notification. Its link must lead somewhere before anyone can follow it; and where its reader will ask
+    /// for a code by mail, the server must meet the floor of those, or they would wait for one in vain.
     async fn send_notification(
         &self,
         delivery: &Delivery,
+        method: Method,
         stored: &Stored,
         now: Moment,
     ) -> Result<Outcome, StoreError> {
@@ -180,11 +181,13 @@ impl Pipeline {
             recipient: &delivery.recipient,
             envelope_id: None,
         };
-        let notification = letters::notification(delivery, stored, &link, &self.settings, now);
+        let notification =
+            letters::notification(delivery, method, stored, &link, &self.settings, now);
         let mark =
             self.mark_of_mail(delivery.recipient.address.domain(), &notification, now).await?;
         let mut content = io::Cursor::new([mark.into_bytes(), notification].concat());
-        let floor = stored.submission.wish(&delivery.recipient.address).code_floor();
+        let wish = stored.submission.wish(&delivery.recipient.address);
+        let floor = wish.code_floor().filter(|_| method == Method::Email);
         Ok(self.outbound.send(&mail, floor, &mut content).await)
     }
 

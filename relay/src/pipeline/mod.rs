@@ -2,7 +2,7 @@
 //! repeats the unit that was in hand, and loses none.
 //!
 //! One unit is: claim → ask `core` → touch the world → `core::delivery::step` → commit. The parts:
-//! [`attempt`] does it for a delivery, [`mails`] for the relay's own mail, [`facts`] answers the ladder's questions,
+//! [`attempt`] does it for a delivery, [`mails`] for the relay's own mail, [`texts`] for text messages, [`facts`] answers the ladder's questions,
 //! [`letters`] composes what leaves, [`marker`] marks what may come back.
 
 mod attempt;
@@ -10,6 +10,7 @@ pub mod facts;
 mod letters;
 mod mails;
 mod marker;
+mod texts;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,8 @@ use crate::lifecycle::{self, Lifecycle};
 use crate::outbound::Outbound;
 use crate::store::{Store, StoreError};
 
+pub use texts::Texting;
+
 /// Longer than any attempt can take (`outbound` bounds it at an hour and a quarter), so that no two workers have one
 /// delivery in hand.
 const LEASE: Duration = Duration::from_hours(2);
@@ -35,6 +38,12 @@ const LEASE: Duration = Duration::from_hours(2);
 /// Codes and reports that are on their way at once. They do not wait for deliveries: somebody sits in front of a page for
 /// a code, and a few mail servers that take their time could have all deliveries in hand.
 const MAILS_MAX: usize = 20;
+
+/// Text messages that are on their way at once.
+const TEXTS_MAX: usize = 20;
+
+/// Longer than any text message can be on its way: five providers may take ten seconds each.
+const TEXT_LEASE: Duration = Duration::from_mins(5);
 
 /// The least time between two looks when there is no news: moments are whole seconds.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -81,24 +90,33 @@ pub struct Pipeline {
     store: Store,
     outbound: Arc<Outbound>,
     settings: Arc<Settings>,
+    /// `None`: text messages are not sent.
+    texting: Option<Arc<Texting>>,
 }
 
 /// What a worker looks for.
 #[derive(Copy, Clone, Debug)]
 enum Work {
     Mails,
+    Texts,
     Deliveries,
 }
 
 impl Pipeline {
     pub fn new(store: Store, outbound: Arc<Outbound>, settings: Settings) -> Self {
-        Self { store, outbound, settings: Arc::new(settings) }
+        Self { store, outbound, settings: Arc::new(settings), texting: None }
+    }
+
+    #[must_use]
+    pub fn with_texting(self, texting: Option<Texting>) -> Self {
+        Self { texting: texting.map(Arc::new), ..self }
     }
 
     /// Works until the process stops. At most `units_max` deliveries are in hand at once.
     pub async fn run(self, units_max: usize, lifecycle: Lifecycle) {
         tokio::join!(
             self.clone().work(Work::Mails, MAILS_MAX, &lifecycle),
+            self.clone().work(Work::Texts, TEXTS_MAX, &lifecycle),
             self.work(Work::Deliveries, units_max, &lifecycle)
         );
     }
@@ -127,6 +145,7 @@ impl Pipeline {
         let Some(free) = take_free(permits, lifecycle).await else { return Ok(0) };
         match work {
             Work::Mails => self.start_mails(free, lifecycle).await,
+            Work::Texts => self.start_texts(free, lifecycle).await,
             Work::Deliveries => self.start_deliveries(free, lifecycle).await,
         }
     }
@@ -142,6 +161,24 @@ impl Pipeline {
             let (pipeline, permit) = (self.clone(), split_one(&mut free));
             lifecycle.spawn(async move {
                 pipeline.send_mail(mail).await;
+                drop(permit);
+            });
+        }
+        Ok(started)
+    }
+
+    async fn start_texts(
+        &self,
+        mut free: OwnedSemaphorePermit,
+        lifecycle: &Lifecycle,
+    ) -> Result<usize, StoreError> {
+        let texts =
+            self.store.claim_texts(lifecycle::now(), TEXT_LEASE, free.num_permits()).await?;
+        let started = texts.len();
+        for text in texts {
+            let (pipeline, permit) = (self.clone(), split_one(&mut free));
+            lifecycle.spawn(async move {
+                pipeline.send_text(text).await;
                 drop(permit);
             });
         }
@@ -178,6 +215,7 @@ impl Pipeline {
     async fn wait(&self, work: Work, lifecycle: &Lifecycle) {
         let due = match work {
             Work::Mails => self.store.next_mail_due().await,
+            Work::Texts => self.store.next_text_due().await,
             Work::Deliveries => self.store.next_due().await,
         };
         let due = match due {

@@ -1,21 +1,28 @@
-//! Codes: asked for, mailed, typed. The rules stand in `zegel_core::access`; here are chance, keys and the store.
+//! Codes: asked for, sent, typed. The rules stand in `zegel_core::access`; here are chance, keys and the store.
+
+mod agreed;
+mod post;
 
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use zegel_core::access::{self, Code, CodeMac, Request, Verdict};
+use tracing::warn;
+use zegel_core::access::{self, AccessCode, Code, CodeMac, Limits, Request, Verdict};
+use zegel_core::budget::Payer;
 use zegel_core::moment::Moment;
-use zegel_core::notice::{CodeMail, Language, code_mail};
-use zegel_core::own_id;
+use zegel_core::notice::Language;
 
 use super::Portal;
-use super::letter::Letter;
+use super::letter::{Letter, Proof};
 use super::refusal::Refusal;
 use super::session::{self, Name};
+use super::trouble;
 use super::visit::{Network, Visit};
 use crate::id::MailId;
-use crate::store::{MailKind, NewCode, NewMail};
+use crate::store::NewCode;
 use crate::vault::{self, Purpose};
+
+pub(super) use agreed::pretend;
 
 /// Codes that one network may ask for (portal.md, section 3.2).
 const STARTS: (u32, Duration) = (10, Duration::from_mins(10));
@@ -27,6 +34,8 @@ const FAILURES: (u32, Duration) = (60, Duration::from_hours(1));
 pub(super) enum Judged {
     /// The name of the session that it opened.
     Opened(Name),
+    /// It cannot be such a code, and costs no try.
+    Unreadable,
     Wrong {
         tries_left: u32,
     },
@@ -56,7 +65,8 @@ pub(super) async fn within(
     if portal.store.within(key, most, per, now).await? { Ok(()) } else { Err(Refusal::Throttled) }
 }
 
-/// Makes a code for this browser and, when the limits allow it, queues its mail.
+/// Makes a code for this browser and, when the limits allow it, queues what carries it. For an access code there is
+/// nothing to send.
 pub(super) async fn request(
     portal: &Portal,
     letter: &Letter,
@@ -65,20 +75,58 @@ pub(super) async fn request(
     now: Moment,
 ) -> Result<Request, Refusal> {
     let code = Code::from_random(vault::random_below(1_000_000));
-    let challenge = MailId::generate().to_string();
-    let new = NewCode {
-        mac: mac(portal, &challenge, &code),
-        mail: mail(portal, letter, &code, language, now),
-        challenge,
+    let Some((post, spends)) = post::compose(portal, letter, &code, language, now) else {
+        let tally = portal.store.tally(letter.delivery.id).await?;
+        let locked = tally.is_locked(&Limits::for_access_codes());
+        return Ok(if locked { Request::Locked } else { Request::Send });
     };
-    Ok(portal
+    let challenge = MailId::generate().to_string();
+    let new = NewCode { mac: mac(portal, &challenge, &code), post, spends, challenge };
+    let asked = portal
         .store
         .request_code(letter.delivery.id, browser.hash(), new, &portal.site.limits, now)
-        .await?)
+        .await?;
+    if let Request::Spent { payer, .. } = asked {
+        tell_spent(letter, payer);
+    }
+    Ok(asked)
 }
 
-/// Judges a typed code. The attempt is on disk as a failed one before anything is compared.
+/// Somebody should look: a sender's credential may be in wrong hands.
+fn tell_spent(letter: &Letter, payer: Payer) {
+    let id = letter.delivery.id;
+    let of = match payer {
+        Payer::Number => "its number",
+        Payer::Hundred => "numbers like its number",
+        Payer::Country => "its country",
+        Payer::Sender => "its sender",
+        Payer::Organisation => "the organisation",
+    };
+    warn!(delivery = %id, "delivery {id}: no text message was sent, for the budget of {of} is spent");
+}
+
+/// Judges what was typed. The attempt is on disk as a failed one before anything is compared.
 pub(super) async fn judge(
+    portal: &Portal,
+    letter: &Letter,
+    browser: &Name,
+    typed: &str,
+    headers: &HeaderMap,
+    visit: Visit,
+) -> Result<Judged, Refusal> {
+    match &letter.proof {
+        Proof::Mailed | Proof::Texted(_) => match Code::parse(typed) {
+            Ok(code) => judge_code(portal, letter, browser, &code, headers, visit).await,
+            Err(_) => Ok(Judged::Unreadable),
+        },
+        Proof::Agreed(hash) => match AccessCode::parse(typed) {
+            Ok(code) => agreed::judge(portal, letter, (hash, &code), browser, headers, visit).await,
+            Err(_) => Ok(Judged::Unreadable),
+        },
+    }
+}
+
+async fn judge_code(
     portal: &Portal,
     letter: &Letter,
     browser: &Name,
@@ -86,10 +134,10 @@ pub(super) async fn judge(
     headers: &HeaderMap,
     visit: Visit,
 ) -> Result<Judged, Refusal> {
-    let now = visit.now;
+    let (now, limits) = (visit.now, &portal.site.limits);
     refuse_guesser(portal, visit).await?;
     let tally = portal.store.tally(letter.delivery.id).await?;
-    if let Some(verdict) = access::refuses(&tally, &portal.site.limits, now) {
+    if let Some(verdict) = access::refuses(&tally, limits, now) {
         return judged(portal, verdict, headers, visit).await;
     }
     let (challenges, tally) =
@@ -97,7 +145,8 @@ pub(super) async fn judge(
     let macs: Vec<CodeMac> =
         challenges.iter().map(|challenge| mac(portal, &challenge.id, typed)).collect();
     let id = letter.delivery.id.to_string();
-    let verdict = access::answer(&id, &challenges, &macs, &tally, &portal.site.limits, now);
+    let verdict = access::answer(&id, &challenges, &macs, &tally, limits, now);
+    tell_lock(portal, letter, &verdict, tally.locks(limits), now).await?;
     judged(portal, verdict, headers, visit).await
 }
 
@@ -109,7 +158,8 @@ async fn judged(
 ) -> Result<Judged, Refusal> {
     match verdict {
         Verdict::Passed { challenge, passed } => {
-            let opened = session::open(portal, headers, &passed, &challenge, visit.now).await?;
+            let challenge = challenge.as_deref();
+            let opened = session::open(portal, headers, &passed, challenge, visit.now).await?;
             Ok(opened.map_or(Judged::Wrong { tries_left: 0 }, Judged::Opened))
         }
         Verdict::Wrong { tries_left } => {
@@ -120,6 +170,20 @@ async fn judged(
         Verdict::Throttled { until } => Ok(Judged::Throttled { until }),
         Verdict::Locked => Err(Refusal::Locked),
     }
+}
+
+/// The one attempt that locks a message is the one that its sender hears of.
+async fn tell_lock(
+    portal: &Portal,
+    letter: &Letter,
+    verdict: &Verdict,
+    locks: bool,
+    now: Moment,
+) -> Result<(), Refusal> {
+    if locks && *verdict == Verdict::Locked {
+        trouble::locked(portal, letter, now).await?;
+    }
+    Ok(())
 }
 
 /// Refuses a network that typed too many wrong codes, whatever it types now.
@@ -141,28 +205,4 @@ pub(super) async fn count_failure(portal: &Portal, visit: Visit) -> Result<(), R
 fn mac(portal: &Portal, challenge: &str, code: &Code) -> CodeMac {
     let parts = [challenge.as_bytes(), code.secret().reveal().as_bytes()];
     CodeMac(portal.store.keyring().mac(Purpose::Code, &parts).to_vec())
-}
-
-fn mail(portal: &Portal, letter: &Letter, code: &Code, language: Language, now: Moment) -> NewMail {
-    let site = &portal.site;
-    let to = letter.recipient();
-    let lifetime = site.limits.lifetime;
-    let message = code_mail(&CodeMail {
-        organisation: &site.organisation,
-        to,
-        language,
-        host: &site.host,
-        code: code.secret(),
-        minutes: lifetime.as_secs() / 60,
-        message_id: &own_id::make(&MailId::generate(), site.organisation.from.domain()),
-        now,
-    });
-    NewMail {
-        kind: MailKind::Code,
-        delivery: Some(letter.delivery.id),
-        to: to.clone(),
-        message,
-        floor: letter.stored.submission.wish(to).code_floor(),
-        expires: now.plus(lifetime),
-    }
 }

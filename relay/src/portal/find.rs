@@ -11,18 +11,19 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use tracing::debug;
-use zegel_core::access::Code;
+use zegel_core::access::AccessCode;
 use zegel_core::address::Address;
 use zegel_core::moment::Moment;
 use zegel_core::secret::same;
 
 use super::challenge::{self, Judged};
 use super::form::Typed;
-use super::letter::{self, Letter};
-use super::link::{AGAIN, CodeForm, sent_again, to_code, welcome};
+use super::letter::{self, Letter, Proof};
+use super::link::{AGAIN, ASKED, CodeForm, to_code, welcome};
 use super::refusal::Refusal;
 use super::session::Name;
-use super::view::{self, CodePage, FrontPage, Page};
+use super::trouble;
+use super::view::{self, CodePage, FrontPage, Page, Wanted};
 use super::visit::Visit;
 use super::{Portal, cookie};
 use crate::vault::{Keyring, Purpose, crockford_read, digest};
@@ -130,8 +131,32 @@ pub(super) async fn ask(
         return Redirect::to("/").into_response();
     }
     let mut page = code_page(&portal, visit);
-    page.notice = sent_again(&uri).then(|| visit.words.say("code-again-done"));
+    page.notice = match uri.query() {
+        Some(AGAIN) => Some(visit.words.say("code-again-done-blind")),
+        Some(ASKED) => Some(visit.words.say("lack-asked-blind")),
+        _ => None,
+    };
     page.answer()
+}
+
+/// `POST /find/ask`: answers before anyone looks whether there is a sender to be asked.
+pub(super) async fn ask_sender(
+    State(portal): State<Portal>,
+    Extension(visit): Extension<Visit>,
+    headers: HeaderMap,
+) -> Result<Redirect, Refusal> {
+    let Some(claim) = Claim::read(&headers, portal.store.keyring()) else {
+        return Ok(Redirect::to("/"));
+    };
+    challenge::count_start(&portal, visit.network, visit.now).await?;
+    let asking = portal.clone();
+    portal.lifecycle.spawn(async move {
+        if let Ok(Some(letter)) = claim.resolve(&asking, visit.now).await {
+            // The store's own faults are logged already.
+            let _ = trouble::ask(&asking, &letter, visit.now).await;
+        }
+    });
+    Ok(to_code("/find", Some(ASKED)))
 }
 
 /// `POST /find/code`
@@ -146,25 +171,38 @@ pub(super) async fn answer(
         return Ok(Redirect::to("/").into_response());
     };
     let page = code_page(&portal, visit);
-    let Ok(code) = Code::parse(&form.code) else {
-        return Ok(page.with_mistake(visit.words.say("code-not-six")));
-    };
+    // What is long enough for an access code may be a code of any kind.
+    if AccessCode::parse(&form.code).is_err() {
+        let mistake = page.unreadable();
+        return Ok(page.with_mistake(mistake));
+    }
     let wrong = visit.words.say("code-wrong-blind");
-    let Some(letter) = claim.resolve(&portal, visit.now).await? else {
-        // The same work as for a wrong code: two counts on disk.
-        challenge::refuse_guesser(&portal, visit).await?;
-        let _ =
-            challenge::within(&portal, &[b"find-code", &claim.reference], LOOKS_ADDRESS, visit.now)
-                .await;
-        challenge::count_failure(&portal, visit).await?;
+    let letter = claim.resolve(&portal, visit.now).await?;
+    if !letter.as_ref().is_some_and(|letter| matches!(letter.proof, Proof::Agreed(_))) {
+        challenge::pretend(&portal, &form.code).await?;
+    }
+    let Some(letter) = letter else {
+        pretend_wrong(&portal, &claim, visit).await?;
         return Ok(page.with_mistake(wrong));
     };
-    match challenge::judge(&portal, &letter, &browser, &code, &headers, visit).await {
+    match challenge::judge(&portal, &letter, &browser, &form.code, &headers, visit).await {
         Ok(Judged::Opened(name)) => Ok(welcome(&letter, &name)),
+        Ok(Judged::Unreadable) => {
+            pretend_wrong(&portal, &claim, visit).await?;
+            Ok(page.with_mistake(wrong))
+        }
         Ok(Judged::Wrong { .. } | Judged::Expired | Judged::Throttled { .. })
         | Err(Refusal::Locked) => Ok(page.with_mistake(wrong)),
         Err(refusal) => Err(refusal),
     }
+}
+
+/// The same work as for a wrong code: two counts on disk.
+async fn pretend_wrong(portal: &Portal, claim: &Claim, visit: Visit) -> Result<(), Refusal> {
+    challenge::refuse_guesser(portal, visit).await?;
+    let _ = challenge::within(portal, &[b"find-code", &claim.reference], LOOKS_ADDRESS, visit.now)
+        .await;
+    challenge::count_failure(portal, visit).await
 }
 
 /// Counts, answers, and only then looks.
@@ -209,6 +247,7 @@ fn code_page(portal: &Portal, visit: Visit) -> CodePage<'_> {
     CodePage::new(
         Page::of(&portal.site, visit),
         "/find".to_owned(),
+        Wanted::Blind,
         visit.words.say("code-sent-blind"),
     )
 }

@@ -12,9 +12,10 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 use zegel_core::access::Limits;
 use zegel_core::address::Address;
+use zegel_core::budget::Budget;
 use zegel_core::decision::Method;
 use zegel_core::delivery::State;
-use zegel_core::directive::Wishes;
+use zegel_core::directive::{AccessRight, Wishes};
 use zegel_core::envelope::{Envelope, Recipient};
 use zegel_core::moment::Moment;
 use zegel_core::notice::{Language, Organisation};
@@ -27,7 +28,7 @@ use super::{Portal, RENDERING_MAX, Site, challenge, cookie, letter};
 use crate::id::{DeliveryId, SubmissionId};
 use crate::lifecycle::{self, Lifecycle};
 use crate::store::{NewSubmission, Progress, Store};
-use crate::vault::{self, Keyring, MessageKey};
+use crate::vault::{self, CodeHasher, Keyring, MessageKey};
 
 pub(super) const ORIGIN: &str = "https://bericht.voorbeeld.nl";
 pub(super) const TOKEN: &str = "0123456789abcdefghjkmnpqrs";
@@ -61,15 +62,34 @@ impl Fixture {
     }
 
     pub(super) async fn with(message: &str) -> Self {
+        Self::sent(message, Method::Email, Wishes::default()).await
+    }
+
+    /// A portal with one message that its recipient opens by this number or code.
+    pub(super) async fn by(right: AccessRight) -> Self {
+        let (method, right) = match right {
+            AccessRight::AccessCode(code) => {
+                let hash = CodeHasher::new().hash(&code).await.unwrap();
+                (Method::AccessCode, AccessRight::HashedCode(hash))
+            }
+            hashed @ AccessRight::HashedCode(_) => (Method::AccessCode, hashed),
+            number @ AccessRight::Sms(_) => (Method::Sms, number),
+        };
+        let rights = [(RECIPIENT.parse().unwrap(), right)].into();
+        Self::sent(MESSAGE, method, Wishes { rights, ..Wishes::default() }).await
+    }
+
+    async fn sent(message: &str, method: Method, wishes: Wishes) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let keyring = Keyring::create(&directory.path().join("relay.key")).unwrap();
         let store = Store::open(&directory.path().join("store"), Arc::new(keyring)).await.unwrap();
-        let delivery = send(&store, message).await;
+        let delivery = send(&store, message, method, wishes).await;
         let portal = Portal {
             site: Arc::new(site()),
             store,
             lifecycle: Lifecycle::new(),
             rendering: Arc::new(tokio::sync::Semaphore::new(RENDERING_MAX)),
+            hasher: CodeHasher::new(),
         };
         Self { portal, delivery, _directory: directory }
     }
@@ -111,6 +131,20 @@ impl Fixture {
         let text = String::from_utf8(mail.message).unwrap();
         let six = |word: &&str| word.len() == 6 && word.bytes().all(|octet| octet.is_ascii_digit());
         text.split(|c: char| !c.is_ascii_alphanumeric()).find(six).map(str::to_owned)
+    }
+
+    /// What the sender has been told of: the mails that wait for them.
+    pub(super) async fn told_to_sender(&self) -> Vec<String> {
+        let now = lifecycle::now();
+        let mails = self.portal.store.claim_mails(now, LEASE, 10).await.unwrap();
+        assert!(mails.iter().all(|mail| mail.to.to_string() == "jan@voorbeeld.nl"), "{mails:?}");
+        mails.into_iter().map(|mail| String::from_utf8(mail.message).unwrap()).collect()
+    }
+
+    /// What the delivery's history says.
+    pub(super) async fn history(&self) -> Vec<String> {
+        let events = self.portal.store.history(self.delivery).await.unwrap();
+        events.into_iter().map(|event| event.note).collect()
     }
 
     /// Whether anyone asked for a code, or typed one.
@@ -209,10 +243,11 @@ fn site() -> Site {
         trusted_proxies: vec!["127.0.0.1".parse().unwrap()],
         security_contact: Some("mailto:security@voorbeeld.nl".into()),
         limits: Limits::default(),
+        budget: Budget::default(),
     }
 }
 
-async fn send(store: &Store, message: &str) -> DeliveryId {
+async fn send(store: &Store, message: &str, method: Method, wishes: Wishes) -> DeliveryId {
     let now = lifecycle::now();
     let (id, key) = (SubmissionId::generate(), MessageKey::generate());
     let mut body = store.body_writer(id, &key);
@@ -220,7 +255,7 @@ async fn send(store: &Store, message: &str) -> DeliveryId {
     let expires = now.plus(Duration::from_hours(30 * 24));
     let new = NewSubmission {
         id,
-        submission: submission(),
+        submission: submission(wishes),
         key,
         body: body.finish().await.unwrap(),
         fingerprint: None,
@@ -230,7 +265,7 @@ async fn send(store: &Store, message: &str) -> DeliveryId {
     store.keep(new).await.unwrap();
     let claimed = store.claim(now, LEASE, 1).await.unwrap().remove(0);
     store.add_link(claimed.id, hash(TOKEN), hash(REFERENCE), expires).await.unwrap();
-    set_state(store, &claimed, State::Sent { method: Method::Email, at: now }, now).await;
+    set_state(store, &claimed, State::Sent { method, at: now }, now).await;
     claimed.id
 }
 
@@ -251,11 +286,11 @@ pub(super) async fn set_state(
     store.commit(claimed, progress, now).await.unwrap();
 }
 
-fn submission() -> Submission {
+fn submission(wishes: Wishes) -> Submission {
     let address = |text: &str| text.parse::<Address>().unwrap();
     Submission {
         envelope: Envelope {
-            sender: None,
+            sender: Some(address("jan@voorbeeld.nl")),
             recipients: vec![Recipient::plain(address(RECIPIENT))],
             envelope_id: None,
         },
@@ -264,7 +299,7 @@ fn submission() -> Submission {
         subject: Some("Uitslag".into()),
         message_id: None,
         addressees: vec![address(RECIPIENT)],
-        wishes: Wishes::default(),
+        wishes,
         size: 1,
         arrival: Arrival::default(),
     }

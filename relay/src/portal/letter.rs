@@ -4,7 +4,11 @@ use zegel_core::access::Passed;
 use zegel_core::address::Address;
 use zegel_core::decision::Method;
 use zegel_core::delivery::State;
+use zegel_core::directive::AccessRight;
 use zegel_core::moment::Moment;
+use zegel_core::phone::Number;
+use zegel_core::secret::Secret;
+use zegel_core::submission::Submission;
 use zegel_core::text::HeaderText;
 
 use super::Portal;
@@ -18,6 +22,18 @@ use crate::store::{Delivery, Stored};
 pub(super) struct Letter {
     pub(super) delivery: Delivery,
     pub(super) stored: Stored,
+    pub(super) proof: Proof,
+}
+
+/// How the recipient proves who they are.
+#[derive(Clone, Debug)]
+pub(super) enum Proof {
+    /// By a code that is mailed to them.
+    Mailed,
+    /// By a code that is sent to this telephone number.
+    Texted(Number),
+    /// By the access code that the sender told them, of which this is the hash.
+    Agreed(Secret),
 }
 
 /// What a page may say before the recipient is verified.
@@ -26,23 +42,47 @@ pub(super) struct Card {
     pub(super) sender: String,
     pub(super) sent: String,
     pub(super) until: String,
-    /// The recipient's address, all but hidden.
-    pub(super) masked: String,
+    pub(super) way: Way,
+}
+
+/// What a page may say of how the recipient is verified.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// To this address, all but hidden.
+    Mailed {
+        masked: String,
+    },
+    /// To the number that ends in these digits.
+    Texted {
+        ending: String,
+    },
+    Agreed,
 }
 
 /// Finds what a link or a message code leads to.
 pub(super) async fn load(portal: &Portal, id: DeliveryId, now: Moment) -> Result<Letter, Refusal> {
     let delivery = portal.store.delivery(id).await?.ok_or(Refusal::NotFound)?;
-    match method(&delivery, now)? {
-        Method::Email => {}
-        Method::Account | Method::Sms | Method::AccessCode => return Err(Refusal::OtherMethod),
+    let method = method(&delivery, now)?;
+    let stored = portal.store.submission(delivery.submission).await?.ok_or(Refusal::Gone)?;
+    let proof = proof(method, &stored.submission, &delivery.recipient.address)?;
+    Ok(Letter { delivery, stored, proof })
+}
+
+fn proof(method: Method, submission: &Submission, recipient: &Address) -> Result<Proof, Refusal> {
+    match (method, submission.wishes.rights.get(recipient)) {
+        (Method::Email, _) => Ok(Proof::Mailed),
+        (Method::Sms, Some(AccessRight::Sms(number))) => {
+            Number::parse(number.reveal()).map(Proof::Texted).map_err(|_| Refusal::OtherMethod)
+        }
+        (Method::AccessCode, Some(AccessRight::HashedCode(hash))) => {
+            Ok(Proof::Agreed(hash.clone()))
+        }
+        (Method::Account | Method::Sms | Method::AccessCode, _) => Err(Refusal::OtherMethod),
         // It went straight into the recipient's mailbox: no link of ours leads to it.
-        Method::Nta7516 | Method::DirectDelivery(_) | Method::TransportSecurity(_) => {
-            return Err(Refusal::NotFound);
+        (Method::Nta7516 | Method::DirectDelivery(_) | Method::TransportSecurity(_), _) => {
+            Err(Refusal::NotFound)
         }
     }
-    let stored = portal.store.submission(delivery.submission).await?.ok_or(Refusal::Gone)?;
-    Ok(Letter { delivery, stored })
 }
 
 /// The letter that a verified recipient may read.
@@ -72,6 +112,14 @@ impl Letter {
         &self.delivery.recipient.address
     }
 
+    pub(super) fn way(&self) -> Way {
+        match &self.proof {
+            Proof::Mailed => Way::Mailed { masked: masked(self.recipient()) },
+            Proof::Texted(number) => Way::Texted { ending: last_digits(number).to_owned() },
+            Proof::Agreed(_) => Way::Agreed,
+        }
+    }
+
     pub(super) fn card(&self, words: Words) -> Card {
         let submission = &self.stored.submission;
         let name = submission.from_name.as_deref().map(HeaderText::display_name);
@@ -83,7 +131,7 @@ impl Letter {
             sender,
             sent: words.date(self.stored.accepted),
             until: words.date(self.delivery.expires),
-            masked: masked(self.recipient()),
+            way: self.way(),
         }
     }
 }
@@ -94,4 +142,10 @@ fn masked(address: &Address) -> String {
     let top = domain.rsplit('.').next().unwrap_or_default();
     let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
     format!("{}•••@{}•••.{top}", first(address.local()), first(domain))
+}
+
+/// As much of a number as its owner needs to know which telephone to take.
+fn last_digits(number: &Number) -> &str {
+    let number = number.secret().reveal();
+    number.get(number.len().saturating_sub(2)..).unwrap_or_default()
 }

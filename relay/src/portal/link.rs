@@ -5,14 +5,15 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use zegel_core::access::{Code, Request};
+use zegel_core::access::Request;
 use zegel_core::secret::Secret;
 
 use super::challenge::{self, Judged};
 use super::form::Typed;
-use super::letter::{self, Letter};
+use super::letter::{self, Letter, Way};
 use super::refusal::Refusal;
 use super::session::{self, Name};
+use super::trouble::{self, Asked};
 use super::view::{self, CodePage, LinkPage, Page};
 use super::visit::Visit;
 use super::{Portal, cookie};
@@ -23,6 +24,10 @@ const TOKEN_CHARACTERS: usize = 26;
 
 /// The query of the page that says that another code was sent.
 pub(super) const AGAIN: &str = "again";
+
+/// The query of the page that says that the sender was asked, or that nobody can ask them.
+pub(super) const ASKED: &str = "asked";
+const UNREACHABLE: &str = "unreachable";
 
 /// The form with the typed code.
 #[derive(Deserialize)]
@@ -85,8 +90,28 @@ pub(super) async fn ask(
         return Ok(to_start(&token));
     }
     let mut page = code_page(&portal, visit, &token, &letter);
-    page.notice = sent_again(&uri).then(|| visit.words.say("code-again-done"));
+    page.notice = match uri.query() {
+        Some(AGAIN) => Some(visit.words.say("code-again-done")),
+        Some(ASKED) => Some(visit.words.say("lack-asked")),
+        Some(UNREACHABLE) => Some(visit.words.say("lack-unreachable")),
+        _ => None,
+    };
     Ok(page.answer())
+}
+
+/// `POST /m/{token}/ask`: the recipient lacks what only the sender can give.
+pub(super) async fn ask_sender(
+    State(portal): State<Portal>,
+    Extension(visit): Extension<Visit>,
+    Path(token): Path<String>,
+) -> Result<Redirect, Refusal> {
+    let (token, letter) = follow(&portal, &token, visit).await?;
+    challenge::count_start(&portal, visit.network, visit.now).await?;
+    let query = match trouble::ask(&portal, &letter, visit.now).await? {
+        Asked::Yes => ASKED,
+        Asked::No => UNREACHABLE,
+    };
+    Ok(to_code(&format!("/m/{}", token.reveal()), Some(query)))
 }
 
 /// `POST /m/{token}/code`
@@ -100,13 +125,20 @@ pub(super) async fn answer(
     let (token, letter) = follow(&portal, &token, visit).await?;
     let Some(browser) = Name::read(&cookie::BROWSER, &headers) else { return Ok(to_start(&token)) };
     let mut page = code_page(&portal, visit, &token, &letter);
-    let Ok(code) = Code::parse(&form.code) else {
-        return Ok(page.with_mistake(visit.words.say("code-not-six")));
-    };
     let words = visit.words;
-    Ok(match challenge::judge(&portal, &letter, &browser, &code, &headers, visit).await? {
+    Ok(match challenge::judge(&portal, &letter, &browser, &form.code, &headers, visit).await? {
         Judged::Opened(name) => welcome(&letter, &name),
-        Judged::Wrong { tries_left } => page.with_mistake(words.count("code-wrong", tries_left)),
+        Judged::Unreadable => {
+            let mistake = page.unreadable();
+            page.with_mistake(mistake)
+        }
+        Judged::Wrong { tries_left } => {
+            let key = match letter.way() {
+                Way::Mailed { .. } | Way::Texted { .. } => "code-wrong",
+                Way::Agreed => "access-wrong",
+            };
+            page.with_mistake(words.count(key, tries_left))
+        }
         Judged::Expired => page.with_mistake(words.say("code-expired")),
         Judged::Throttled { until } => {
             let wait = words.wait(until, visit.now);
@@ -114,11 +146,6 @@ pub(super) async fn answer(
             page.with_mistake(words.with("code-throttled", &[("wait", &wait)]))
         }
     })
-}
-
-/// Whether a redirect led here after another code was sent.
-pub(super) fn sent_again(uri: &Uri) -> bool {
-    uri.query() == Some(AGAIN)
 }
 
 /// Into the message, under an address that is no secret.
@@ -169,6 +196,12 @@ async fn send(
             page.wait = Some(until.since(visit.now));
             Ok((cookie, page.answer()).into_response())
         }
+        Request::Spent { until, .. } => {
+            let wait = words.wait(until, visit.now);
+            page.notice = Some(words.with("text-send-throttled", &[("wait", &wait)]));
+            page.wait = Some(until.since(visit.now));
+            Ok((cookie, page.answer()).into_response())
+        }
         Request::Locked => Err(Refusal::Locked),
     }
 }
@@ -189,7 +222,6 @@ fn code_page<'a>(
     token: &Secret,
     letter: &Letter,
 ) -> CodePage<'a> {
-    let masked = letter.card(visit.words).masked;
-    let sent_to = visit.words.with("code-sent", &[("address", &masked)]);
-    CodePage::new(Page::of(&portal.site, visit), format!("/m/{}", token.reveal()), sent_to)
+    let path = format!("/m/{}", token.reveal());
+    CodePage::of(Page::of(&portal.site, visit), path, &letter.way())
 }

@@ -1,7 +1,7 @@
 //! The portal: where a recipient proves who they are, and reads.
 //!
 //! A guest's way: the link of the notification ([`link`]), or the message code typed on the front page ([`find`]); a
-//! code by e-mail ([`challenge`]); a session ([`session`]); the message ([`thread`], [`download`]). What must hold:
+//! code by e-mail or text message, or the sender's access code ([`challenge`]), or a word to the sender ([`trouble`]); a session ([`session`]); the message ([`thread`], [`download`]). What must hold:
 //!
 //! - GET and HEAD change nothing: no code is sent, no link used up, no cookie set but a chosen language. The one
 //!   exception is what it is all for: a session that reads a message makes it opened.
@@ -29,6 +29,7 @@ pub mod render;
 mod serve;
 mod session;
 mod thread;
+mod trouble;
 mod view;
 mod visit;
 
@@ -41,11 +42,13 @@ use axum::middleware;
 use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 use zegel_core::access::Limits;
+use zegel_core::budget::Budget;
 use zegel_core::notice::Organisation;
 
 use crate::config::Config;
 use crate::lifecycle::Lifecycle;
 use crate::store::Store;
+use crate::vault::CodeHasher;
 
 pub use serve::{TlsError, serve, tls};
 
@@ -59,6 +62,7 @@ pub struct Portal {
     store: Store,
     lifecycle: Lifecycle,
     rendering: Arc<Semaphore>,
+    hasher: CodeHasher,
 }
 
 /// What the configuration says of the portal.
@@ -71,6 +75,7 @@ struct Site {
     trusted_proxies: Vec<IpAddr>,
     security_contact: Option<String>,
     limits: Limits,
+    budget: Budget,
 }
 
 impl Portal {
@@ -82,12 +87,14 @@ impl Portal {
             trusted_proxies: config.portal.trusted_proxies.clone(),
             security_contact: config.portal.security_contact.clone(),
             limits: Limits::default(),
+            budget: config.sms.as_ref().map(|sms| sms.budget.clone()).unwrap_or_default(),
         };
         Self {
             site: Arc::new(site),
             store,
             lifecycle,
             rendering: Arc::new(Semaphore::new(RENDERING_MAX)),
+            hasher: CodeHasher::new(),
         }
     }
 
@@ -98,10 +105,12 @@ impl Portal {
             .route("/find", post(find::look))
             .route("/find/code", get(find::ask).post(find::answer))
             .route("/find/resend", post(find::resend))
+            .route("/find/ask", post(find::ask_sender))
             .route("/m/{token}", get(link::show))
             .route("/m/{token}/start", post(link::start))
             .route("/m/{token}/code", get(link::ask).post(link::answer))
             .route("/m/{token}/resend", post(link::resend))
+            .route("/m/{token}/ask", post(link::ask_sender))
             .route("/c/{id}", get(thread::show))
             .route("/c/{id}/body", get(thread::body))
             .route("/c/{id}/print", get(thread::print))

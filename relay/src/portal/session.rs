@@ -80,13 +80,13 @@ pub(super) async fn require(
     find(portal, headers, id, now).await?.ok_or(Refusal::SignedOut)
 }
 
-/// Uses the challenge up and opens a session under a new name; the browser's old session is dead at once. `None` when
-/// the challenge was used before.
+/// Uses the challenge up, if it is one, and opens a session under a new name; the browser's old session is dead at once.
+/// `None` when the challenge was used before.
 pub(super) async fn open(
     portal: &Portal,
     headers: &HeaderMap,
     passed: &Passed,
-    challenge: &str,
+    challenge: Option<&str>,
     now: Moment,
 ) -> Result<Option<Name>, Refusal> {
     let delivery = passed.delivery().parse().map_err(|_| Refusal::NotFound)?;

@@ -1,5 +1,7 @@
 //! Whole journeys through the portal, over a real store.
 
+mod factors;
+
 use std::time::Duration;
 
 use zegel_core::delivery::State;
@@ -10,17 +12,19 @@ use crate::vault::Purpose;
 const LINK: &str = "/m/0123456789abcdefghjkmnpqrs";
 
 /// Every route, as someone may ask for it who has nothing.
-const ROUTES: [(&str, &str); 24] = [
+const ROUTES: [(&str, &str); 26] = [
     ("GET", "/"),
     ("POST", "/find"),
     ("GET", "/find/code"),
     ("POST", "/find/code"),
     ("POST", "/find/resend"),
+    ("POST", "/find/ask"),
     ("GET", LINK),
     ("POST", "/m/0123456789abcdefghjkmnpqrs/start"),
     ("GET", "/m/0123456789abcdefghjkmnpqrs/code"),
     ("POST", "/m/0123456789abcdefghjkmnpqrs/code"),
     ("POST", "/m/0123456789abcdefghjkmnpqrs/resend"),
+    ("POST", "/m/0123456789abcdefghjkmnpqrs/ask"),
     ("GET", "/c/018f0000000070008000000000000000"),
     ("GET", "/c/018f0000000070008000000000000000/body"),
     ("GET", "/c/018f0000000070008000000000000000/print"),

@@ -10,7 +10,7 @@ use tracing::error;
 use super::Site;
 use super::assets::{ICON, STYLE};
 use super::language::Words;
-use super::letter::Card;
+use super::letter::{Card, Way};
 use super::visit::Visit;
 
 /// What all pages have in common.
@@ -44,13 +44,30 @@ pub(super) struct LinkPage<'a> {
 #[template(path = "portal/code.html")]
 pub(super) struct CodePage<'a> {
     pub(super) page: Page<'a>,
-    /// Where its forms go: `{path}/code`, `{path}/resend`.
+    /// Where its forms go: `{path}/code`, `{path}/resend`, `{path}/ask`.
     pub(super) path: String,
-    pub(super) sent_to: String,
+    pub(super) wanted: Wanted,
+    /// What has been done, and what to do.
+    pub(super) lead: String,
     pub(super) mistake: Option<String>,
     pub(super) notice: Option<String>,
     /// How long nothing more will be done.
     pub(super) wait: Option<Duration>,
+}
+
+/// Which code a form asks for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Mailed,
+    Texted,
+    Agreed,
+    /// Any of them: the page must not tell.
+    Blind,
+}
+
+struct Lack {
+    title: String,
+    text: String,
 }
 
 #[derive(Debug, Template)]
@@ -179,9 +196,105 @@ impl FrontPage<'_> {
     }
 }
 
+impl LinkPage<'_> {
+    /// How the recipient is verified.
+    fn method(&self) -> String {
+        let words = self.page.words;
+        match &self.card.way {
+            Way::Mailed { masked } => words.with("link-method", &[("address", masked)]),
+            Way::Texted { ending } => words.with("link-method-text", &[("digits", ending)]),
+            Way::Agreed => words.with("link-method-access", &[("sender", &self.card.sender)]),
+        }
+    }
+
+    fn button(&self) -> String {
+        self.page.words.say(match self.card.way {
+            Way::Mailed { .. } | Way::Texted { .. } => "link-button",
+            Way::Agreed => "link-button-access",
+        })
+    }
+}
+
 impl<'a> CodePage<'a> {
-    pub(super) fn new(page: Page<'a>, path: String, sent_to: String) -> Self {
-        Self { page, path, sent_to, mistake: None, notice: None, wait: None }
+    pub(super) fn new(page: Page<'a>, path: String, wanted: Wanted, lead: String) -> Self {
+        Self { page, path, wanted, lead, mistake: None, notice: None, wait: None }
+    }
+
+    /// For who followed a link.
+    pub(super) fn of(page: Page<'a>, path: String, way: &Way) -> Self {
+        let words = page.words;
+        let (wanted, lead) = match way {
+            Way::Mailed { masked } => {
+                (Wanted::Mailed, words.with("code-sent", &[("address", masked)]))
+            }
+            Way::Texted { ending } => {
+                (Wanted::Texted, words.with("text-sent", &[("digits", ending)]))
+            }
+            Way::Agreed => (Wanted::Agreed, words.say("access-lead")),
+        };
+        Self::new(page, path, wanted, lead)
+    }
+
+    fn title(&self) -> String {
+        self.page.words.say(match self.wanted {
+            Wanted::Mailed | Wanted::Texted | Wanted::Blind => "code-title",
+            Wanted::Agreed => "access-title",
+        })
+    }
+
+    fn label(&self) -> String {
+        self.page.words.say(match self.wanted {
+            Wanted::Mailed | Wanted::Texted | Wanted::Blind => "code-label",
+            Wanted::Agreed => "access-label",
+        })
+    }
+
+    fn hint(&self) -> String {
+        match self.wanted {
+            Wanted::Mailed | Wanted::Texted => self.page.words.count("code-hint", self.minutes()),
+            Wanted::Agreed => self.page.words.say("access-hint"),
+            Wanted::Blind => self.page.words.count("code-hint-blind", self.minutes()),
+        }
+    }
+
+    /// What is said of something that cannot be such a code.
+    pub(super) fn unreadable(&self) -> String {
+        self.page.words.say(match self.wanted {
+            Wanted::Mailed => "code-not-six",
+            Wanted::Texted => "text-not-six",
+            Wanted::Agreed => "access-too-short",
+            Wanted::Blind => "code-unreadable-blind",
+        })
+    }
+
+    /// A code of six digits and nothing else.
+    fn is_digits(&self) -> bool {
+        matches!(self.wanted, Wanted::Mailed | Wanted::Texted)
+    }
+
+    /// What to do when no code came.
+    fn none(&self) -> String {
+        self.page.words.say(match self.wanted {
+            Wanted::Mailed | Wanted::Agreed | Wanted::Blind => "code-none",
+            Wanted::Texted => "text-none",
+        })
+    }
+
+    /// Whether the code is one that we send, and can send again.
+    fn is_sent(&self) -> bool {
+        self.wanted != Wanted::Agreed
+    }
+
+    /// What the recipient may lack that only the sender can give.
+    fn lack(&self) -> Option<Lack> {
+        let words = self.page.words;
+        let (title, text) = match self.wanted {
+            Wanted::Mailed => return None,
+            Wanted::Texted => (words.say("lack-text-title"), words.say("lack-text")),
+            Wanted::Agreed => (words.say("lack-access-title"), words.say("lack-access")),
+            Wanted::Blind => (words.say("lack-blind-title"), words.say("lack-blind")),
+        };
+        Some(Lack { title, text })
     }
 
     pub(super) fn answer(&self) -> Response {

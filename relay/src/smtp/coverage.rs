@@ -141,9 +141,8 @@ fn after_verdict(verdict: &Verdict) -> Option<Verdict> {
         Verdict::Refused(Refused::NotAllowed(_)) => Refused::OwnMail,
         Verdict::Refused(Refused::OwnMail) => Refused::HeadTooLong,
         Verdict::Refused(Refused::HeadTooLong) => Refused::CannotVerifyBy(Right::Sms),
-        Verdict::Refused(Refused::CannotVerifyBy(Right::Sms)) => {
-            Refused::CannotVerifyBy(Right::AccessCode)
-        }
+        Verdict::Refused(Refused::CannotVerifyBy(Right::Sms)) => Refused::NoTextsThere,
+        Verdict::Refused(Refused::NoTextsThere) => Refused::CannotVerifyBy(Right::AccessCode),
         Verdict::Refused(Refused::CannotVerifyBy(Right::AccessCode)) => {
             Refused::Message(Head::parse(b"x").unwrap_err().into())
         }

@@ -342,6 +342,7 @@ fn verdict(word: &str) -> Verdict {
         "own-mail" => refused(Refused::OwnMail),
         "head-too-long" => refused(Refused::HeadTooLong),
         "no-sms" => refused(Refused::CannotVerifyBy(Right::Sms)),
+        "no-texts-there" => refused(Refused::NoTextsThere),
         "no-access-code" => refused(Refused::CannotVerifyBy(Right::AccessCode)),
         "no-head" => message(Head::parse(b"x").unwrap_err().into()),
         "no-author" => message(FromError("the message has no From field").into()),

@@ -255,6 +255,7 @@ mod tests {
         let rules = Rules {
             link_days: 30,
             capabilities: Capabilities::default(),
+            countries: zegel_core::phone::Countries::default(),
             own: "secure@b.example".parse().unwrap(),
         };
         Intake::new(store.clone(), Gate::new(store), rules)

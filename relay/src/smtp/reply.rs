@@ -363,6 +363,11 @@ fn refused(refused: &Refused) -> Words {
                 format!("zivver-access-right: this relay cannot verify a recipient by {by}"),
             )
         }
+        Refused::NoTextsThere => (
+            "550",
+            "5.7.1",
+            "zivver-access-right: text messages are not sent to the country of a phone number".into(),
+        ),
     };
     (code, status.into(), words.into())
 }
@@ -455,6 +460,7 @@ mod tests {
                 "550 5.7.1 the account of this author at example.org is suspended",
             ),
             (refused(Refused::CannotVerifyBy(Right::Sms)), "550 5.7.1 zivver-access-right: "),
+            (refused(Refused::NoTextsThere), "550 5.7.1 zivver-access-right: "),
         ] {
             let reply = String::from_utf8(Reply::Verdict(&verdict).to_octets()).unwrap();
             assert!(reply.starts_with(expected), "{verdict:?}: {reply}");

@@ -157,6 +157,7 @@ mod tests {
             Rules {
                 link_days: 30,
                 capabilities: Capabilities::default(),
+                countries: zegel_core::phone::Countries::default(),
                 own: "secure@b.example".parse().unwrap(),
             },
         );

@@ -57,6 +57,8 @@ pub(super) async fn destroy(
         "DELETE FROM tallies WHERE delivery = ?",
         "UPDATE mails SET sealed = NULL, due = NULL, work_at = NULL, lease = lease + 1
          WHERE delivery = ? AND kind = 'code'",
+        "UPDATE texts SET sealed = NULL, due = NULL, work_at = NULL, lease = lease + 1
+         WHERE delivery = ?",
     ] {
         sqlx::query(statement).bind(&delivery).execute(&mut *db).await?;
     }

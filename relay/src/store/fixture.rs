@@ -23,10 +23,25 @@ pub(super) const RETENTION: Duration = Duration::from_hours(30 * 24);
 pub(super) const LARGE: &[u8] = &[b'x'; 200_000];
 pub(super) const SUBJECT: &str = "canary-subject";
 
-pub(super) struct Fixture {
-    pub(super) store: Store,
+pub(crate) struct Fixture {
+    pub(crate) store: Store,
     directory: TempDir,
     keyring: Arc<Keyring>,
+}
+
+impl Store {
+    /// Number and words of each text message that waits, oldest first.
+    pub(crate) async fn waiting_texts(&self) -> Vec<(String, String)> {
+        let query = "SELECT sealed FROM texts WHERE sealed IS NOT NULL ORDER BY id";
+        let sealed: Vec<Vec<u8>> =
+            sqlx::query_scalar(query).fetch_all(&self.readers).await.unwrap();
+        let open = |sealed: &Vec<u8>| {
+            let content = self.keyring.open(b"text", sealed).unwrap();
+            let content: serde_json::Value = serde_json::from_slice(&content).unwrap();
+            ["number", "words"].map(|field| content[field].as_str().unwrap().to_owned()).into()
+        };
+        sealed.iter().map(open).collect()
+    }
 }
 
 /// A transaction that is to be kept: to whom, and with what.
@@ -56,7 +71,7 @@ impl Default for Sent<'_> {
 }
 
 impl Fixture {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let keyring = Arc::new(Keyring::create(&directory.path().join("relay.key")).unwrap());
         let store =
@@ -69,7 +84,7 @@ impl Fixture {
         Store::open(&self.path(), Arc::clone(&self.keyring)).await.unwrap()
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("store")
     }
 
@@ -110,7 +125,7 @@ impl Fixture {
     }
 
     /// A delivery that waits for nothing.
-    pub(super) async fn delivery(&self) -> Delivery {
+    pub(crate) async fn delivery(&self) -> Delivery {
         self.claimed(&["a@example.com"]).await.remove(0)
     }
 
@@ -128,7 +143,7 @@ impl Fixture {
     }
 
     /// Whether these octets stand anywhere in the store's files.
-    pub(super) fn contains(&self, canary: &[u8]) -> bool {
+    pub(crate) fn contains(&self, canary: &[u8]) -> bool {
         let found = |path: PathBuf| {
             let octets = std::fs::read(path).unwrap();
             octets.windows(canary.len()).any(|window| window == canary)

@@ -53,10 +53,11 @@ mod read;
 mod room;
 mod schema;
 mod sweep;
+mod texts;
 mod writer;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -80,9 +81,10 @@ pub use self::credentials::{Counted, Credential, NewCredential, Quota, Revoked};
 pub use self::error::StoreError;
 pub use self::intake::{Kept, NewSubmission};
 pub use self::mails::{MailKind, MailOutcome, NewMail, QueuedMail};
-pub use self::portal::{NewCode, NewSession, Session};
+pub use self::portal::{NewCode, NewSession, Post, Session, Spend, Trouble};
 pub use self::queue::Progress;
 pub use self::read::{Delivery, Event, Stored};
+pub use self::texts::{NewText, QueuedText, TextCount, TextOutcome};
 
 const DATABASE: &str = "zegel.db";
 

@@ -6,13 +6,16 @@ use std::time::Duration;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use zegel_core::access::{self, Challenge, CodeMac, Limits, Tally};
+use zegel_core::budget::Allowance;
 use zegel_core::moment::Moment;
 
 use super::error::{from_json, to_json};
 use super::mails::queue_mail;
+use super::queue::remember;
 use super::read::id;
+use super::texts::queue_text;
 use super::writer::After;
-use super::{NewMail, Store, StoreError};
+use super::{NewMail, NewText, Store, StoreError};
 use crate::id::DeliveryId;
 
 /// A session in the portal, to be written; the id is only stored hashed.
@@ -30,12 +33,41 @@ pub struct Session {
     pub last_seen: Moment,
 }
 
-/// A new code, to be stored and mailed in one commit if the limits allow it.
+/// A new code, to be stored and sent in one commit if the limits allow it.
 #[derive(Debug)]
 pub struct NewCode {
     pub challenge: String,
     pub mac: CodeMac,
-    pub mail: NewMail,
+    pub post: Post,
+    /// What it costs, and whom.
+    pub spends: Vec<Spend>,
+}
+
+/// How a code travels.
+#[derive(Debug)]
+pub enum Post {
+    Mail(NewMail),
+    Text(NewText),
+}
+
+/// One use of an allowance.
+#[derive(Clone, Debug)]
+pub struct Spend {
+    pub allowance: Allowance,
+    /// A keyed hash of who pays.
+    pub key: [u8; 32],
+}
+
+/// What the sender of a message must hear about one of its deliveries.
+#[derive(Debug)]
+pub struct Trouble {
+    pub delivery: DeliveryId,
+    /// One line for the delivery's history.
+    pub note: &'static str,
+    /// `None`: the message has no sender who could be told.
+    pub mail: Option<NewMail>,
+    /// Told once within this time, whoever says it how often; the key is a keyed hash of what is told.
+    pub once: Option<([u8; 32], Duration)>,
 }
 
 impl Store {
@@ -92,7 +124,8 @@ impl Store {
         tally(&mut db, delivery).await
     }
 
-    /// Asks `core::access::request` and, when it says so, stores the challenge and queues the mail, in one commit.
+    /// Asks `core::access::request` and, when it says so and all allowances have room, stores the challenge and queues
+    /// what carries the code, in one commit.
     pub async fn request_code(
         &self,
         delivery: DeliveryId,
@@ -105,13 +138,20 @@ impl Store {
         let request = async move |db: &mut SqliteConnection| {
             let mut tally = tally(db, delivery).await?;
             let verdict = access::request(&tally, &limits, now);
-            if verdict == access::Request::Send {
-                let expires = now.plus(limits.lifetime);
-                add_challenge(db, delivery, browser_hash, &code, expires).await?;
-                queue_mail(db, &keyring, &code.mail, now).await?;
-                tally.code_sent(now);
-                set_tally(db, delivery, &tally).await?;
+            if verdict != access::Request::Send {
+                return Ok(verdict);
             }
+            if let Some(spent) = spend(db, &code.spends, now).await? {
+                return Ok(spent);
+            }
+            let expires = now.plus(limits.lifetime);
+            add_challenge(db, delivery, browser_hash, &code, expires).await?;
+            match &code.post {
+                Post::Mail(mail) => queue_mail(db, &keyring, mail, now).await?,
+                Post::Text(text) => queue_text(db, &keyring, text, now).await?,
+            }
+            tally.code_sent(now);
+            set_tally(db, delivery, &tally).await?;
             Ok(verdict)
         };
         self.writer.run("requesting a code", After::News, request).await
@@ -150,25 +190,19 @@ impl Store {
         self.writer.run("counting an attempt", After::Nothing, begin).await
     }
 
-    /// Uses a challenge up, clears the tally's failures and opens the session; `false` when it was used before or has
-    /// run out.
+    /// Uses the challenge up, where there is one, clears the tally's failures and opens the session; `false` when it was
+    /// used before or has run out.
     pub async fn consume(
         &self,
-        challenge: &str,
+        challenge: Option<&str>,
         session: NewSession,
         now: Moment,
     ) -> Result<bool, StoreError> {
-        let challenge = challenge.to_owned();
+        let challenge = challenge.map(str::to_owned);
         let consume = async move |db: &mut SqliteConnection| {
-            let used = sqlx::query(
-                "UPDATE challenges SET used = 1 WHERE id = ? AND delivery = ? AND used = 0 AND expires > ?",
-            )
-            .bind(challenge)
-            .bind(session.delivery.to_string())
-            .bind(now.0)
-            .execute(&mut *db)
-            .await?;
-            if used.rows_affected() != 1 {
+            if let Some(challenge) = challenge
+                && !use_up(db, &challenge, session.delivery, now).await?
+            {
                 return Ok(false);
             }
             let mut tally = tally(db, session.delivery).await?;
@@ -178,6 +212,39 @@ impl Store {
             Ok(true)
         };
         self.writer.run("using a code up", After::Nothing, consume).await
+    }
+
+    /// Notes what troubles a delivery, and tells its sender.
+    pub async fn tell_sender(&self, trouble: Trouble, now: Moment) -> Result<(), StoreError> {
+        let keyring = Arc::clone(&self.keyring);
+        let tell = async move |db: &mut SqliteConnection| {
+            if let Some((key, per)) = trouble.once
+                && !use_one(db, key, 1, per, now).await?
+            {
+                return Ok(());
+            }
+            remember(db, &trouble.delivery.to_string(), now, trouble.note).await?;
+            match &trouble.mail {
+                Some(mail) => queue_mail(db, &keyring, mail, now).await,
+                None => Ok(()),
+            }
+        };
+        self.writer.run("telling a sender", After::News, tell).await
+    }
+
+    /// Forgets the wrong codes for a delivery, so that its recipient may try again; `false` when there were none.
+    pub async fn unlock(&self, delivery: DeliveryId, now: Moment) -> Result<bool, StoreError> {
+        let unlock = async move |db: &mut SqliteConnection| {
+            let mut tally = tally(db, delivery).await?;
+            if tally.failures_total == 0 {
+                return Ok(false);
+            }
+            tally.cleared();
+            set_tally(db, delivery, &tally).await?;
+            remember(db, &delivery.to_string(), now, "unlocked by an administrator").await?;
+            Ok(true)
+        };
+        self.writer.run("unlocking a delivery", After::News, unlock).await
     }
 
     pub async fn session(&self, id_hash: [u8; 32]) -> Result<Option<Session>, StoreError> {
@@ -222,14 +289,7 @@ impl Store {
         per: Duration,
         now: Moment,
     ) -> Result<bool, StoreError> {
-        let count = async move |db: &mut SqliteConnection| {
-            let counted = sqlx::query(
-                "INSERT INTO uses (key, until) SELECT ?1, ?2
-                 WHERE (SELECT COUNT(*) FROM uses WHERE key = ?1 AND until > ?3) < ?4",
-            );
-            let counted = counted.bind(key.as_slice()).bind(now.plus(per).0).bind(now.0).bind(most);
-            Ok(counted.execute(db).await?.rows_affected() == 1)
-        };
+        let count = async move |db: &mut SqliteConnection| use_one(db, key, most, per, now).await;
         self.writer.run("counting a use", After::Nothing, count).await
     }
 
@@ -268,6 +328,69 @@ async fn set_tally(
         .execute(db)
         .await?;
     Ok(())
+}
+
+async fn use_one(
+    db: &mut SqliteConnection,
+    key: [u8; 32],
+    most: u32,
+    per: Duration,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let counted = sqlx::query(
+        "INSERT INTO uses (key, until) SELECT ?1, ?2
+         WHERE (SELECT COUNT(*) FROM uses WHERE key = ?1 AND until > ?3) < ?4",
+    );
+    let counted = counted.bind(key.as_slice()).bind(now.plus(per).0).bind(now.0).bind(most);
+    Ok(counted.execute(db).await?.rows_affected() == 1)
+}
+
+/// Counts one use of each allowance, or of none when one of them has no room: then that one, and when it has.
+async fn spend(
+    db: &mut SqliteConnection,
+    spends: &[Spend],
+    now: Moment,
+) -> Result<Option<access::Request>, StoreError> {
+    for Spend { allowance, key } in spends {
+        // The use whose end makes room: as many as are allowed have ended later.
+        let until: Option<i64> = sqlx::query_scalar(
+            "SELECT until FROM uses WHERE key = ? AND until > ? ORDER BY until DESC LIMIT 1 OFFSET ?",
+        )
+        .bind(key.as_slice())
+        .bind(now.0)
+        .bind(i64::from(allowance.most) - 1)
+        .fetch_optional(&mut *db)
+        .await?;
+        if let Some(until) = until {
+            let until = Moment(until);
+            return Ok(Some(access::Request::Spent { payer: allowance.payer, until }));
+        }
+    }
+    for Spend { allowance, key } in spends {
+        sqlx::query("INSERT INTO uses (key, until) VALUES (?, ?)")
+            .bind(key.as_slice())
+            .bind(now.plus(allowance.per).0)
+            .execute(&mut *db)
+            .await?;
+    }
+    Ok(None)
+}
+
+async fn use_up(
+    db: &mut SqliteConnection,
+    challenge: &str,
+    delivery: DeliveryId,
+    now: Moment,
+) -> Result<bool, StoreError> {
+    let used = sqlx::query(
+        "UPDATE challenges SET used = 1 WHERE id = ? AND delivery = ? AND used = 0 AND expires > ?",
+    )
+    .bind(challenge)
+    .bind(delivery.to_string())
+    .bind(now.0)
+    .execute(db)
+    .await?;
+    Ok(used.rows_affected() == 1)
 }
 
 async fn add_challenge(

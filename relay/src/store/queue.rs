@@ -328,6 +328,9 @@ async fn release(db: &mut SqliteConnection) -> Result<(), StoreError> {
     .execute(&mut *db)
     .await?;
     sqlx::query("UPDATE mails SET work_at = due, lease = lease + 1 WHERE work_at > due")
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("UPDATE texts SET work_at = due, lease = lease + 1 WHERE work_at > due")
         .execute(db)
         .await?;
     Ok(())

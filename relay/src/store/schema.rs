@@ -5,9 +5,10 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::StoreError;
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../migrations/0001_pipe.sql"),
     include_str!("../migrations/0002_gateway.sql"),
+    include_str!("../migrations/0003_texts.sql"),
     include_str!("../migrations/0004_forget.sql"),
 ];
 

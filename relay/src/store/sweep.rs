@@ -22,12 +22,13 @@ const LINK_KEPT: Duration = Duration::from_hours(30 * 24);
 const PORTAL_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// What goes, and how long after its moment.
-const ROWS: [(&str, Duration); 6] = [
+const ROWS: [(&str, Duration); 7] = [
     ("DELETE FROM links WHERE expires <= ?", LINK_KEPT),
     ("DELETE FROM challenges WHERE expires <= ?", PORTAL_KEPT),
     ("DELETE FROM sessions WHERE last_seen <= ?", PORTAL_KEPT),
     ("DELETE FROM uses WHERE until <= ?", Duration::ZERO),
     ("DELETE FROM mails WHERE due IS NULL AND created <= ?", LEFT_BEHIND),
+    ("DELETE FROM texts WHERE due IS NULL AND created <= ?", LEFT_BEHIND),
     (
         "UPDATE submissions SET fingerprint = NULL WHERE fingerprint IS NOT NULL AND accepted <= ?",
         PORTAL_KEPT,

@@ -6,12 +6,14 @@
 //! No key is used for two things: what stands in the key file and what a message is given are roots, from which HKDF
 //! (RFC 5869) derives one key for each use. Roots and derived keys are wiped when they are dropped.
 
+mod code;
 mod keyring;
 mod message;
 mod record;
 mod stream;
 mod token;
 
+pub use code::{CodeHasher, Hashes};
 pub use keyring::{Keyring, Purpose};
 pub use message::{MessageKey, WrappedKey};
 pub use stream::{Sealer, Unsealer};

@@ -1,4 +1,5 @@
-// Walks the portal as a recipient does: start page, code, message. Prints `code?` when it needs the code on a line of its
+// Walks the portal as a recipient does: start page, code, message; and, where the page has a button for it, has the sender
+// asked. Prints `code?` when it needs the code on a line of its
 // input, and `read` at the end. Every page is looked at by axe-core, light and dark, on a small telephone.
 //
 // Arguments: the link in the notification, and a text that the message holds.
@@ -44,7 +45,14 @@ await reader.locator('form[action$="/start"] button').click();
 await reader.waitForURL('**/code');
 await look('code');
 
-await reader.locator('input[autocomplete="one-time-code"]').fill('no code');
+const ask = reader.locator('form[action$="/ask"] button');
+if (await ask.count()) {
+  await ask.click();
+  await reader.waitForURL('**/code?asked');
+  await look('sender asked');
+}
+
+await reader.locator('input[name="code"]').fill('code');
 await reader.locator('form[action$="/code"] button').click();
 await look('code, mistyped');
 
@@ -52,7 +60,7 @@ console.log('code?');
 const lines = createInterface({ input: process.stdin });
 const code = (await lines[Symbol.asyncIterator]().next()).value;
 lines.close();
-await reader.locator('input[autocomplete="one-time-code"]').fill(code);
+await reader.locator('input[name="code"]').fill(code);
 await reader.locator('form[action$="/code"] button').click();
 await reader.waitForURL('**/c/**');
 await look('message');

@@ -1,9 +1,13 @@
+use zegel_core::budget::Payer;
+use zegel_core::secret::Secret;
+
 use super::super::MailKind;
 use super::super::fixture::{Fixture, LEASE, NOW, address};
 use super::*;
 
 const BROWSER: [u8; 32] = [1; 32];
 const SECOND: Duration = Duration::from_secs(1);
+const WEEK: Duration = Duration::from_hours(7 * 24);
 
 fn code(delivery: DeliveryId, number: usize) -> NewCode {
     let message = format!("canary-code {number}").into_bytes();
@@ -16,7 +20,12 @@ fn code(delivery: DeliveryId, number: usize) -> NewCode {
         floor: None,
         expires,
     };
-    NewCode { challenge: format!("challenge-{number}"), mac: CodeMac(vec![2; 32]), mail }
+    NewCode {
+        challenge: format!("challenge-{number}"),
+        mac: CodeMac(vec![2; 32]),
+        post: Post::Mail(mail),
+        spends: Vec::new(),
+    }
 }
 
 fn session(delivery: DeliveryId, number: u8) -> NewSession {
@@ -81,9 +90,10 @@ async fn a_code_opens_one_session_however_often_it_is_used_at_once() {
     store.begin_attempt(delivery, BROWSER, NOW).await.unwrap();
     let challenge = format!("challenge-{}", NOW.0);
     let late = NOW.plus(Limits::default().lifetime);
-    assert_eq!(store.consume(&challenge, session(delivery, 99), late).await, Ok(false));
+    assert_eq!(store.consume(Some(&challenge), session(delivery, 99), late).await, Ok(false));
 
-    let uses = (0..10).map(|number| store.consume(&challenge, session(delivery, number), NOW));
+    let uses =
+        (0..10).map(|number| store.consume(Some(&challenge), session(delivery, number), NOW));
     let uses = futures_util::future::try_join_all(uses).await.unwrap();
     assert_eq!(uses.iter().filter(|used| **used).count(), 1, "{uses:?}");
     assert_eq!(store.tally(delivery).await.unwrap().failures_total, 0);
@@ -127,4 +137,84 @@ async fn uses_beyond_the_limit_are_refused_until_the_oldest_is_over() {
     within(2, 59, true).await;
     within(1, 60, true).await;
     within(1, 61, false).await;
+}
+
+/// A code by text message that these payers, each with its own key, must pay for.
+fn text(delivery: DeliveryId, number: usize, payers: &[(u8, Payer, u32)]) -> NewCode {
+    let text = NewText {
+        delivery,
+        number: Secret::new("+31612345678"),
+        words: Secret::new("canary-code"),
+        expires: NOW.plus(LEASE),
+    };
+    let spend = |(key, payer, most): &(u8, Payer, u32)| Spend {
+        allowance: Allowance { payer: *payer, most: *most, per: Duration::from_mins(10) },
+        key: [*key; 32],
+    };
+    let spends = payers.iter().map(spend).collect();
+    NewCode { post: Post::Text(text), spends, ..code(delivery, number) }
+}
+
+#[tokio::test]
+async fn a_text_message_is_paid_for_by_all_or_not_sent() {
+    let fixture = Fixture::new().await;
+    let delivery = fixture.delivery().await.id;
+    let request = async |number, payers: &[(u8, Payer, u32)], at| {
+        let code = text(delivery, number, payers);
+        fixture.store.request_code(delivery, BROWSER, code, &Limits::default(), at).await.unwrap()
+    };
+    let payers = [(1, Payer::Number, 3), (2, Payer::Organisation, 2)];
+    let spent = |until| access::Request::Spent { payer: Payer::Organisation, until };
+    let (first, second) = (NOW, NOW.plus(60 * SECOND));
+    assert_eq!(request(1, &payers, first).await, access::Request::Send);
+    assert_eq!(request(2, &payers, second).await, access::Request::Send);
+    let end = first.plus(600 * SECOND);
+    for at in [second.plus(60 * SECOND), Moment(end.0 - 1)] {
+        assert_eq!(request(3, &payers, at).await, spent(end), "at {at:?}");
+    }
+    assert_eq!(fixture.store.waiting_texts().await.len(), 2);
+    assert_eq!(fixture.store.tally(delivery).await.unwrap().sent.len(), 2);
+    // What was refused has cost the number nothing.
+    let number = [(1, Payer::Number, 3)];
+    assert_eq!(request(4, &number, Moment(end.0 - 1)).await, access::Request::Send);
+    assert_eq!(request(5, &payers, end.plus(60 * SECOND)).await, access::Request::Send);
+    assert!(!fixture.contains(b"31612345678") && !fixture.contains(b"canary-code"));
+}
+
+#[tokio::test]
+async fn a_sender_is_told_once_in_a_while_and_every_lock_is_noted() {
+    let fixture = Fixture::new().await;
+    let (store, delivery) = (&fixture.store, fixture.delivery().await.id);
+    let trouble = |once: Option<u8>| Trouble {
+        delivery,
+        note: "tested",
+        mail: match code(delivery, 0).post {
+            Post::Mail(mail) => Some(mail),
+            Post::Text(_) => None,
+        },
+        once: once.map(|key| ([key; 32], Duration::from_hours(24))),
+    };
+    let day = NOW.plus(86_400 * SECOND);
+    for (once, at, mails) in [
+        (Some(1), NOW, 1),
+        (Some(1), Moment(day.0 - 1), 0),
+        (Some(1), day, 1),
+        (None, day, 1),
+        (None, day, 1),
+    ] {
+        store.tell_sender(trouble(once), at).await.unwrap();
+        assert_eq!(store.claim_mails(at, WEEK, 10).await.unwrap().len(), mails, "{once:?} {at:?}");
+    }
+    let notes = store.history(delivery).await.unwrap();
+    assert_eq!(notes.iter().filter(|event| event.note == "tested").count(), 4);
+}
+
+#[tokio::test]
+async fn what_is_unlocked_is_as_if_nobody_had_guessed() {
+    let fixture = Fixture::new().await;
+    let (store, delivery) = (&fixture.store, fixture.delivery().await.id);
+    assert_eq!(store.unlock(delivery, NOW).await, Ok(false));
+    store.begin_attempt(delivery, BROWSER, NOW).await.unwrap();
+    assert_eq!(store.unlock(delivery, NOW).await, Ok(true));
+    assert_eq!(store.tally(delivery).await, Ok(Tally::default()));
 }
