@@ -223,6 +223,32 @@ async fn a_postfix_with_many_faults_is_sound_once_every_line_was_followed() {
     told.expect(0).says("0 wrong, 0 doubtful");
 }
 
+#[tokio::test]
+async fn the_way_of_postfix_s_own_reports_is_missed_where_recipients_carry_the_route_and_mended() {
+    let main = "smtpd_forbid_bare_newline = normalize\nsmtpd_forbid_bare_newline_exclusions =\n";
+    let setup = Setup { main: main.to_owned(), by_recipient: true, ..Setup::default() };
+    let lab = Lab::start(setup).await;
+    doctor(&lab, &lab.place.file("sending")).expect(0).says("0 wrong, 0 doubtful");
+    let ill = lab.place.directory("ill", "root");
+    for (name, right, wrong) in [
+        ("main.cf", ", report.zegel.invalid=zegelreport:", ""),
+        ("master.cf", "zegelreport unix", "other unix"),
+    ] {
+        let sound = fs::read_to_string(lab.place.file("sending").join(name)).expect("read it");
+        assert!(sound.contains(right), "{right:?} is not in {sound}");
+        fs::write(ill.join(name), sound.replace(right, wrong)).expect("write it");
+    }
+    let mut told = doctor(&lab, &ill).expect(FOUND);
+    told.says("transport_maps has no way for report.zegel.invalid");
+    for _ in 0..VISITS_MAX {
+        for mend in mends(&told.out) {
+            mend_postfix(&ill, &mend);
+        }
+        told = doctor(&lab, &ill);
+    }
+    told.expect(0).says("0 wrong, 0 doubtful");
+}
+
 /// The doctor where it sees what Sendmail sees, at the configuration in this directory of the place.
 fn doctor_beside(lab: &Lab<Sendmail>, directory: &str) -> Ended {
     let rules = fs::read_to_string(lab.place.file("milter.toml")).expect("read milter.toml");
@@ -242,19 +268,19 @@ async fn the_doctor_finds_nothing_wrong_with_a_sendmail_that_is_set_up_as_shippe
     assert_eq!(told.out.trim(), "0 wrong, 0 doubtful");
 }
 
-/// A sendmail.mc with this definition of a mailer, in the place of the one of the same name.
-fn with_mailer(text: &str, mailer: &str) -> String {
-    let name = mailer.split(',').next().unwrap_or_default();
-    let mut mine = false;
-    let mut kept: Vec<&str> = text
-        .lines()
-        .filter(|line| {
-            mine = line.starts_with(&format!("{name},")) || mine && line.starts_with('\t');
-            !mine
-        })
-        .collect();
-    kept.extend(mailer.lines());
-    kept.join("\n") + "\n"
+/// A sendmail.mc without the definition of the mailer that these lines define.
+fn without_mailer(text: &str, lines: &str) -> String {
+    let name = lines.lines().nth(1).and_then(|line| line.split(',').next()).expect("a mailer");
+    let mut inside = false;
+    let mut kept = String::new();
+    for line in text.lines() {
+        let continues = inside && line.starts_with('\t');
+        inside = continues || line.split(',').next() == Some(name);
+        if !inside {
+            kept = kept + line + "\n";
+        }
+    }
+    kept
 }
 
 /// Does what was printed; a line of sendmail.mc takes the place of what it begins with.
@@ -264,8 +290,10 @@ fn mend_sendmail(lab: &Lab<Sendmail>, mend: &Mend) {
         Mend::Line(file, line) if file == "sendmail.mc" => {
             let mc = directory.join("sendmail.mc");
             let text = fs::read_to_string(&mc).expect("read sendmail.mc");
-            if let Some(mailer) = line.strip_prefix("MAILER_DEFINITIONS\n") {
-                fs::write(&mc, with_mailer(&text, mailer)).expect("write sendmail.mc");
+            // Mailers are defined behind all else, under a head that may come again.
+            if line.starts_with("MAILER_DEFINITIONS") {
+                let text = without_mailer(&text, line) + line + "\n";
+                fs::write(&mc, text).expect("write sendmail.mc");
                 fs::write(directory.join("sendmail.cf"), Sendmail::make(&mc)).expect("write it");
                 return;
             }

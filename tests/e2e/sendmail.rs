@@ -11,10 +11,8 @@ use zegel_tests::sendmail::Sendmail;
 use zegel_tests::submit::submit;
 use zegel_tests::wait::until;
 
+use crate::ways::{ROUTE, check_report, is_about};
 use crate::{BY_EMAIL, CERTIFIED, TEXT, assert_kept_secret, is_report, secured, to};
-
-/// The domain of the milter's recipients on the way to the relay, and nowhere else.
-const ROUTE: &str = "zegel.invalid";
 
 #[track_caller]
 fn assert_shows_no_route(mails: &[Arrival]) {
@@ -148,28 +146,6 @@ fn impatient() -> Setup {
     let main =
         "define(`confTO_QUEUEWARN', `1s')dnl\ndefine(`confTO_QUEUERETURN', `6s')dnl\n".to_owned();
     Setup { main, ..Setup::default() }
-}
-
-/// A report of Sendmail's own, on its recipients and to the sender, of whose letter it shows nothing.
-#[track_caller]
-fn check_report(report: &Arrival, action: &str, recipients: &[&str]) {
-    let words = String::from_utf8_lossy(&report.message).into_owned();
-    assert_eq!((&*report.recipient, &*report.sender), ("jan@org.test", ""), "{words}");
-    assert_eq!(report.head("To").as_deref(), Some("<jan@org.test>"), "{words}");
-    for recipient in recipients {
-        let final_recipient = format!("Final-Recipient: RFC822; {recipient}\r\n");
-        assert!(words.contains(&final_recipient), "no {final_recipient} in {words}");
-        assert!(report.text().contains(&format!("<{recipient}>")), "{words}");
-    }
-    assert!(words.contains(&format!("Action: {action}\r\n")), "{words}");
-    let kept = ["your results", "zestien", "z1-", ROUTE, "sms", "+31612345678"];
-    let found = canary::in_mail(report, &kept);
-    assert!(found.is_empty(), "{found:?} in {words}");
-}
-
-fn is_about(action: &str) -> impl Fn(&Arrival) -> bool {
-    let action = format!("Action: {action}\r\n");
-    move |mail| is_report(mail) && String::from_utf8_lossy(&mail.message).contains(&action)
 }
 
 #[tokio::test]

@@ -49,6 +49,8 @@ pub const NULL_MX: &str = "nullmx.test";
 /// The key that relay and milter share, as [`Setup::marker_key`] has it made.
 pub const MARKER_KEY: &str = "a key that is long enough to be one, for tests";
 
+const MARKER_KEY_FILE: &str = "marker.key";
+
 const PORTAL: u8 = 1;
 const NAME_SERVER: u8 = 3;
 const SENDING: u8 = 5;
@@ -70,6 +72,10 @@ pub enum Port {
 
 /// What a test wants to be otherwise.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is one switch of the world, free of the others"
+)]
 pub struct Setup {
     /// The relay's own name.
     pub hostname: String,
@@ -77,6 +83,8 @@ pub struct Setup {
     pub rules: String,
     /// Relay and milter share [`MARKER_KEY`].
     pub marker_key: bool,
+    /// Recipients carry the route in Postfix too, made with [`MARKER_KEY`].
+    pub by_recipient: bool,
     /// The sending Postfix receives the organisation's mail too, and asks the milter about it as about all other. Behind it
     /// stands the organisation's server of [`Lab::sink`].
     pub own_mx: bool,
@@ -133,6 +141,7 @@ impl Default for Setup {
             hostname: format!("relay.{ORGANISATION}"),
             rules: RULES.to_owned(),
             marker_key: false,
+            by_recipient: false,
             own_mx: false,
             dane: false,
             main: String::new(),
@@ -157,10 +166,18 @@ impl Lab {
             main.push_str(&offering_tls(&leaf));
         }
         let relay = place.file("relay.sock");
-        let route = Route { milter: "unix:zegel/milter.sock", relay: &relay, main: &main };
+        let has_key = setup.marker_key || setup.by_recipient;
+        let key = if has_key { marker_key_file(place) } else { String::new() };
+        let key_file = place.file(MARKER_KEY_FILE);
+        let route = Route {
+            milter: "unix:zegel/milter.sock",
+            relay: &relay,
+            by_recipient: setup.by_recipient.then_some(&*key_file),
+            main: &main,
+        };
         let sending = Postfix::sending(place, SENDING, route, &servers(place)).await;
-        let key = if setup.marker_key { marker_key_file(place) } else { String::new() };
-        let rules = format!("{key}{}", setup.rules);
+        let kind = if setup.by_recipient { "route = \"recipient\"\n" } else { "" };
+        let rules = format!("{kind}{key}{}", setup.rules);
         let milter = Milter::start(place, &milter_socket(place), &rules).await;
         let configuration = key + &relay_configuration(&world, &setup);
         world.complete(sending, milter, &configuration).await
@@ -183,7 +200,7 @@ impl Lab<Sendmail> {
 
 /// The line of both configurations that names the key, which is made here.
 fn marker_key_file(place: &Place) -> String {
-    format!("marker-key-file = \"{}\"\n", place.write("marker.key", MARKER_KEY).display())
+    format!("marker-key-file = \"{}\"\n", place.write(MARKER_KEY_FILE, MARKER_KEY).display())
 }
 
 /// What stands before any mail server does.

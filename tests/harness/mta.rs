@@ -7,14 +7,20 @@ use std::time::{Duration, SystemTime};
 
 use crate::ca::Leaf;
 use crate::mailbox::Maildir;
-use crate::place::{Place, make_directory};
-use crate::process::{Process, run};
+use crate::place::{Place, give, make_directory};
+use crate::process::{Process, installed, run};
 
 /// Where Debian and most others have the daemons.
 const DAEMONS: &str = "/usr/lib/postfix/sbin";
 
 /// Whom virtual(8) writes mailboxes as; anyone but root.
 const MAILBOX_OWNER: &str = "nobody";
+
+/// Who may hand in mail by postdrop(1) at an instance that the system's Postfix does not know.
+const SUBMITTERS: &str = "postdrop";
+
+/// pipe(8) runs nothing in the group that the instance names for this; another than the one that postdrop(1) is set to.
+const NOBODY_SUBMITS_AS: &str = "mail";
 
 /// Postfix's queue directories with their mode and group, as `postfix-files` has them. Making them here saves the two
 /// seconds that `postfix start` takes over it.
@@ -83,6 +89,8 @@ pub struct Route<'a> {
     pub milter: &'a str,
     /// The relay's LMTP socket, an absolute path.
     pub relay: &'a Path,
+    /// Recipients carry the route, and reports come by the milter's program, which reads the key in this file.
+    pub by_recipient: Option<&'a Path>,
     /// Further lines of main.cf.
     pub main: &'a str,
 }
@@ -114,21 +122,25 @@ impl Postfix {
         let route_file = place.write(&format!("{name}/postfix-route"), &relay);
         let zegel =
             with_path(ZEGEL_MAIN, "/etc/zegel/postfix-route", &route_file.to_string_lossy());
+        let tables = format!("texthash:{}", transport.display());
+        let (transports, reports) = match route.by_recipient {
+            Some(key) => reporting(place, &zegel, (&tables, route.relay), key),
+            None => (format!("transport_maps = {tables}\n"), String::new()),
+        };
         make_directory(&instance.directory.join("queue/zegel"), 0o755, "root", None);
         let main = format!(
             "myhostname = mail.org.test\n\
              mynetworks = 127.0.0.0/8\n\
              smtpd_relay_restrictions = permit_mynetworks, reject\n\
-             transport_maps = texthash:{}\n\
+             {transports}\
              smtp_dns_support_level = disabled\n\
              queue_run_delay = 1s\nminimal_backoff_time = 1s\nmaximal_backoff_time = 2s\n\
              transport_retry_time = 1s\n\
              {}\n{}",
-            transport.display(),
             with_path(&zegel, "unix:zegel/milter.sock", route.milter),
             route.main,
         );
-        instance.start(place.at(host), &main, ZEGEL_MASTER).await
+        instance.start(place.at(host), &main, &(ZEGEL_MASTER.to_owned() + &reports)).await
     }
 
     /// A mail server that takes everything for its domains and puts it into one maildir.
@@ -253,6 +265,50 @@ pub(crate) fn with_path(text: &str, installed: &str, here: &str) -> String {
     text.replace(installed, here)
 }
 
+/// What an administrator takes the comment sign from so that recipients carry the route: in main.cf, where the tables of the
+/// instance's own come behind it, and in master.cf.
+fn reporting(
+    place: &Place,
+    main: &str,
+    (tables, relay): (&str, &Path),
+    key: &Path,
+) -> (String, String) {
+    let line = |text: &str, start: &str| {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix('#').filter(|line| line.starts_with(start)));
+        line.unwrap_or_else(|| panic!("no {start:?} in what is installed:\n{text}")).to_owned()
+            + "\n"
+    };
+    let maps = line(main, "transport_maps") + &format!("setgid_group = {NOBODY_SUBMITS_AS}\n");
+    let maps = with_path(&maps, "/run/zegel/relay.sock", &relay.to_string_lossy());
+    let maps = with_path(&maps, "zegelreport:}", &format!("zegelreport:}} {tables}"));
+    let service = line(ZEGEL_MASTER, "zegelreport ") + &line(ZEGEL_MASTER, "  user=zegel-milter");
+    let program = report_program(place, key);
+    let service = with_path(&service, "/usr/bin/zegel-milter", &program.to_string_lossy());
+    (maps, with_path(&service, "user=zegel-milter", &format!("user={MAILBOX_OWNER}:{SUBMITTERS}")))
+}
+
+/// What stands for the installed `zegel-milter` where pipe(8) calls it: with a configuration that its user may read.
+fn report_program(place: &Place, key: &Path) -> PathBuf {
+    let configuration = format!("marker-key-file = \"{}\"\n", key.display());
+    let configuration = place.write("sending/report.toml", &configuration);
+    // This program stands below the home of whoever runs the tests, where no other user gets.
+    let milter = place.file("sending/zegel-milter");
+    std::fs::copy(installed("zegel-milter"), &milter).expect("copy the milter");
+    let script = format!(
+        "#!/bin/sh\nexec {} \"$1\" --config {} \"$2\" \"$3\"\n",
+        milter.display(),
+        configuration.display()
+    );
+    let program = place.write("sending/report", &script);
+    for (file, mode) in [(key, 0o640), (&configuration, 0o640), (&milter, 0o750), (&program, 0o750)]
+    {
+        give(file, mode, SUBMITTERS);
+    }
+    program
+}
+
 /// The directories of an instance that does not run yet.
 struct Instance {
     directory: PathBuf,
@@ -354,7 +410,8 @@ mod tests {
     async fn without_its_milter_a_sending_postfix_takes_nothing() {
         let place = Place::new();
         let relay = place.file("relay.sock");
-        let route = Route { milter: "unix:zegel/milter.sock", relay: &relay, main: "" };
+        let route =
+            Route { milter: "unix:zegel/milter.sock", relay: &relay, by_recipient: None, main: "" };
         let sending = Postfix::sending(&place, 5, route, &[]).await;
         let reply =
             submit(sending.address(), &Letter::from("jan@org.test").to("lisa@good.test")).await;
@@ -369,7 +426,7 @@ mod tests {
         let relay = place.file("relay.sock");
         let elsewhere = place.at(11);
         // A milter that lets everything pass is no milter.
-        let route = Route { milter: "", relay: &relay, main: "" };
+        let route = Route { milter: "", relay: &relay, by_recipient: None, main: "" };
         let sending = Postfix::sending(&place, 5, route, &[("good.test", elsewhere)]).await;
         let letter = Letter::from("jan@org.test").to("lisa@good.test").text("x");
         submit(sending.address(), &letter).await.expect_kept();

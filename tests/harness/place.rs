@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{Gid, Group, User, chown};
 use tempfile::TempDir;
 
 /// Below the range that outgoing connections take their ports from, so that none of them ever sits on ours.
@@ -82,25 +83,29 @@ impl Drop for Place {
 
 /// Makes a directory with exactly this mode, owner and group.
 pub fn make_directory(path: &Path, mode: u32, owner: &str, group: Option<&str>) {
-    use nix::unistd::{Group, User, chown};
-
     let user = User::from_name(owner)
         .ok()
         .flatten()
         .unwrap_or_else(|| panic!("no user {owner} on this machine"));
-    let group = group.map(|name| {
-        Group::from_name(name)
-            .ok()
-            .flatten()
-            .unwrap_or_else(|| panic!("no group {name} on this machine"))
-            .gid
-    });
+    let group = group.map(group_called);
     fs::create_dir_all(path)
         .unwrap_or_else(|error| panic!("cannot make {}: {error}", path.display()));
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("set the directory's mode");
     chown(path, Some(user.uid), group).unwrap_or_else(|error| {
         panic!("cannot give {} to {owner}: {error} (run as root)", path.display())
     });
+}
+
+/// Gives a file to a group, with this mode.
+pub(crate) fn give(path: &Path, mode: u32, group: &str) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).expect("set the file's mode");
+    chown(path, None, Some(group_called(group)))
+        .unwrap_or_else(|error| panic!("cannot give {} to {group}: {error}", path.display()));
+}
+
+fn group_called(name: &str) -> Gid {
+    let group = Group::from_name(name).ok().flatten();
+    group.unwrap_or_else(|| panic!("no group {name} on this machine")).gid
 }
 
 fn write_private(file: &Path, content: &str) {

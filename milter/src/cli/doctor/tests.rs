@@ -282,16 +282,63 @@ fn a_pseudo_domain_that_leads_nowhere_is_found() {
     place.edit(
         "main.cf",
         "milter_header_checks = regexp:@/postfix-route",
-        "transport_maps = inline:{zegel.invalid=zegel:unix:@/relay.sock}",
+        "transport_maps = inline:{zegel.invalid=zegel:unix:@/relay.sock, report.zegel.invalid=zegelreport:}",
+    );
+    place.edit(
+        "master.cf",
+        "pickup ",
+        "zegelreport unix - n n - - pipe\n  user=nobody argv=/usr/bin/zegel-milter report -- ${recipient}\npickup ",
     );
     assert_eq!(place.told(), SOUND);
     check(
         &place,
         "main.cf",
-        "zegel.invalid=",
-        "zegel.example=",
-        &["zegel.invalid    zegel:unix:/run/zegel/relay.sock"],
+        "{zegel.invalid=",
+        "{zegel.example=",
+        &[
+            "transport_maps = inline:{zegel.invalid=zegel:unix:/run/zegel/relay.sock, report.zegel.invalid=zegelreport:} inline:{zegel.example",
+        ],
     );
+    check_reports(&place);
+}
+
+/// What keeps Postfix's own reports from the sender, or lets everybody write to the program.
+#[track_caller]
+fn check_reports(place: &Place) {
+    let defined = "zegelreport unix - n n - - pipe user=zegel-milter argv=/usr/bin/zegel-milter report -- ${recipient}'\n";
+    check(
+        place,
+        "main.cf",
+        ", report.zegel.invalid=zegelreport:",
+        "",
+        &[
+            "no way for report.zegel.invalid",
+            "transport_maps = inline:{report.zegel.invalid=zegelreport:} inline:{zegel.invalid=",
+        ],
+    );
+    for (from, to, found) in [
+        ("zegelreport unix", "other unix", "which master.cf does not have"),
+        ("- n n - - pipe", "- n y - - pipe", "which is chrooted"),
+        ("milter report --", "milter explain --", "which is not zegel-milter report"),
+    ] {
+        check(
+            place,
+            "master.cf",
+            from,
+            to,
+            &[found, "postconf -c @/ -M 'zegelreport/unix=", defined],
+        );
+    }
+    let add = |line: &str, found: &[&str]| {
+        check(place, "main.cf", "compatibility", &format!("{line}\ncompatibility"), found);
+    };
+    add(
+        "internal_mail_filter_classes = notify, bounce",
+        &["internal_mail_filter_classes = notify\n"],
+    );
+    place.write("domains", "zegel.invalid x\n");
+    add("relay_domains = report.zegel.invalid", &["everybody may write", "relay_domains =\n"]);
+    add("relay_domains = texthash:@/domains", &["everybody may write", "in @/domains, take out:"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod absent;
 mod filters;
 mod own;
 mod postconf;
+mod reports;
 mod route;
 mod settings;
 mod tools;
@@ -57,6 +58,7 @@ pub(super) fn examine(tools: &Tools, milter: &Config) -> Result<Examined, String
     findings.extend(examined.tables(tools, &answer));
     let (on_the_way, relay) = route::examine(&postfix, milter.route, &answer, tools);
     findings.extend(on_the_way);
+    findings.extend(examined.reports(tools, &answer));
     if let Route::Action(action) = &answer {
         findings.extend(examined.everything_routed(action, tools));
     }

@@ -6,7 +6,7 @@ use super::{Finding, Mend, Postfixed};
 use crate::route::Route as Kind;
 
 /// Lists of the domains that Postfix receives mail for.
-const RECEIVED: [&str; 4] =
+pub(super) const RECEIVED: [&str; 4] =
     ["mydestination", "relay_domains", "virtual_alias_domains", "virtual_mailbox_domains"];
 
 /// What Postfix falls back on, and what it stands at when nothing is set.

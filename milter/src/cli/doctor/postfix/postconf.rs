@@ -20,6 +20,8 @@ pub(in crate::cli::doctor) struct Service {
     pub kind: String,
     pub chroot: bool,
     pub program: String,
+    /// What stands behind the program, as it is written.
+    pub arguments: String,
     /// What it says otherwise than main.cf.
     pub own: BTreeMap<String, String>,
 }
@@ -79,6 +81,11 @@ impl Postfix {
         Mend::main_cf(format!("{name} = {value}").trim_end())
     }
 
+    /// The command that makes a service what this line of master.cf says behind its name.
+    pub(in crate::cli::doctor) fn define(&self, name: &str, line: &str) -> String {
+        format!("postconf {}-M '{name}/unix={name} {line}'", self.elsewhere())
+    }
+
     fn elsewhere(&self) -> String {
         match self.get("config_directory") {
             "" | "/etc/postfix" => String::new(),
@@ -114,7 +121,8 @@ impl Service {
             _ => chroot_default,
         };
         let program = fields.nth(2)?.to_owned();
-        Some(Self { name, kind, chroot, program, own: BTreeMap::new() })
+        let arguments = fields.collect::<Vec<_>>().join(" ");
+        Some(Self { name, kind, chroot, program, arguments, own: BTreeMap::new() })
     }
 }
 

@@ -7,6 +7,7 @@ use zegel_core::route::DOMAIN;
 
 use super::filters::{TAKES, WISH, starts_with};
 use super::postconf::{Postfix, Service};
+use super::reports;
 use super::tools::Tools;
 use crate::cli::doctor::finding::{Finding, Mend};
 use crate::cli::doctor::reach::{self, Who, Whose};
@@ -35,7 +36,7 @@ pub(super) fn examine(
 ) -> (Vec<Finding>, Option<String>) {
     let way = match kind {
         Kind::Header => by_header(postfix, route),
-        Kind::Recipient => by_recipient(route),
+        Kind::Recipient => by_recipient(postfix, route),
     };
     let (transport, next_hop) = match way {
         Ok(way) => way,
@@ -103,11 +104,8 @@ fn by_header<'a>(postfix: &Postfix, route: &'a Route) -> Result<(&'a str, &'a st
 }
 
 /// Transport and next hop of the pseudo-domain.
-fn by_recipient(route: &Route) -> Result<(&str, &str), Finding> {
-    let wrong = |what: String| {
-        let line = format!("{DOMAIN}    zegel:unix:/run/zegel/relay.sock");
-        Finding::wrong(what, Mend::line("a table of transport_maps (then postmap it)", line))
-    };
+fn by_recipient<'a>(postfix: &Postfix, route: &'a Route) -> Result<(&'a str, &'a str), Finding> {
+    let wrong = |what: String| Finding::wrong(what, reports::transports(postfix, true));
     match route {
         Route::Action(to) => to
             .split_once(':')
