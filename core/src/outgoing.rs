@@ -89,4 +89,16 @@ mod tests {
             "Received: by relay.example.org (Zegel) with LMTP id 0123;\r\n\tThu, 01 Jan 1970 00:00:00 +0000\r\n"
         );
     }
+
+    #[test]
+    fn a_client_that_calls_itself_a_header_field_makes_none() {
+        for name in ["mx\r\nBcc: eve@example.org", "mx\n\nBcc: x", "mx\rBcc: x", "\u{2028}Bcc: x\0"]
+        {
+            let from = Some((name.to_owned(), [192, 0, 2, 1].into()));
+            let arrival = Arrival { from, ..Arrival::default() };
+            let line = received("relay.example.org", &arrival, "0123", Moment(0));
+            let head = Head::parse(line.as_bytes()).unwrap();
+            assert_eq!((head.fields().len(), head.body_at()), (1, line.len()), "{line:?}");
+        }
+    }
 }

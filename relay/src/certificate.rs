@@ -4,11 +4,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio::sync::watch;
+use webpki::{EndEntityCert, KeyUsage};
+use zegel_core::address::Domain;
+use zegel_core::moment::Moment;
 
 use crate::config;
 
@@ -63,6 +67,32 @@ impl Certificate {
     /// Where the chain stands.
     pub fn file(&self) -> &Path {
         &self.source.chain
+    }
+}
+
+/// What clients that look at certificates will find wrong with one: words behind "the certificate", with what to do.
+pub fn faults(chain: &Path, host: &Domain, now: Moment) -> Vec<String> {
+    let Some(leaf) = CertificateDer::from_pem_file(chain).ok() else { return Vec::new() };
+    let Ok(leaf) = EndEntityCert::try_from(&leaf) else { return Vec::new() };
+    let mut found = Vec::new();
+    found.extend(out_of_time(&leaf, now).map(str::to_owned));
+    let names = ServerName::try_from(host.as_str())
+        .is_ok_and(|name| leaf.verify_is_valid_for_subject_name(&name).is_ok());
+    if !names {
+        found.push(format!("is not for {host}, the hostname; issue one with that name"));
+    }
+    found
+}
+
+/// Its dates are looked at before its issuer is, so no root is needed.
+fn out_of_time(leaf: &EndEntityCert<'_>, now: Moment) -> Option<&'static str> {
+    let now = Duration::from_secs(u64::try_from(now.0).unwrap_or_default());
+    let now = UnixTime::since_unix_epoch(now);
+    let judged = leaf.verify_for_usage(&[], &[], &[], now, KeyUsage::server_auth(), None, None);
+    match judged {
+        Err(webpki::Error::CertExpired { .. }) => Some("has expired; renew it"),
+        Err(webpki::Error::CertNotValidYet { .. }) => Some("is not valid yet; look at the clock"),
+        _ => None,
     }
 }
 
@@ -179,6 +209,33 @@ mod tests {
         check_refused(&keyless, &["none.key: "]);
         std::fs::write(&source.chain, "no certificate").unwrap();
         check_refused(&source, &["chain.pem: no certificate stands in it"]);
+    }
+
+    #[test]
+    fn a_certificate_that_clients_would_not_trust_is_found_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut params = rcgen::CertificateParams::new(["relay.example".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2026, 12, 31);
+        let made = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        let chain = directory.path().join("chain.pem");
+        std::fs::write(&chain, made.pem()).unwrap();
+        let (old, good, young) = (1_830_297_600, 1_790_000_000, 1_700_000_000);
+        for (host, now, expected) in [
+            ("relay.example", good, ""),
+            ("relay.example", old, "has expired; renew it"),
+            ("relay.example", young, "is not valid yet; look at the clock"),
+            (
+                "other.example",
+                good,
+                "is not for other.example, the hostname; issue one with that name",
+            ),
+        ] {
+            let found = faults(&chain, &host.parse().unwrap(), Moment(now));
+            assert_eq!(found.join(", "), expected, "{host} {now}");
+        }
+        std::fs::write(&chain, "none").unwrap();
+        assert!(faults(&chain, &"a.example".parse().unwrap(), Moment(0)).is_empty());
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use tokio::net::UnixStream;
 use zegel_tests::lab::{Lab, Setup};
-use zegel_tests::submit::{Reply, submit_lmtp};
+use zegel_tests::submit::{Client, Reply, submit_lmtp};
 
 use crate::disk::{Disk, Kind};
 use crate::load::{Sent, letter};
@@ -102,4 +103,19 @@ fn use_up_files(directory: &Path) {
             return;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_the_disk_cannot_hold_is_put_off_before_it_is_sent() {
+    let disk = Disk::new(SMALL);
+    let mut lab = lab_on(&disk, 8 << 20).await;
+    let stream = UnixStream::connect(lab.relay.socket()).await.expect("reach the relay");
+    let mut client = Client::new(stream);
+    client.reply().await;
+    client.command("LHLO mail.org.test").await;
+    let reply = client.command("MAIL FROM:<jan@org.test> SIZE=20000000").await;
+    assert_eq!(reply.code, 452, "{}", reply.text);
+    assert!(reply.text.starts_with("4.3.1 "), "{}", reply.text);
+    client.command("MAIL FROM:<jan@org.test> SIZE=1000").await.expect_kept();
+    lab.relay.stop().await;
 }

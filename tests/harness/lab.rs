@@ -104,6 +104,8 @@ pub struct Setup {
     pub gateway: Option<String>,
     /// The relay sends text messages to the Netherlands by [`Kannel`](crate::kannel::Kannel), which the test starts.
     pub texts: bool,
+    /// Further records: the domain with a server whose zone has it, and the record as a zone file has it.
+    pub records: Vec<(&'static str, String)>,
 }
 
 #[derive(Debug)]
@@ -151,6 +153,7 @@ impl Default for Setup {
             state: None,
             gateway: None,
             texts: false,
+            records: Vec::new(),
         }
     }
 }
@@ -220,7 +223,9 @@ impl World {
         let zone = |(domain, server): &(&str, SocketAddr)| {
             let sends_itself = setup.own_mx && *domain == ORGANISATION;
             let front = if sends_itself { place.at(SENDING) } else { *server };
+            let records = setup.records.iter().filter(|(of, _)| of == domain);
             let zone = Zone::with_mail_server(domain, front.ip());
+            let zone = records.fold(zone, |zone, (_, record)| zone.record(record));
             if setup.dane { zone.record(&format!("_25._tcp.mx {}", ca.tlsa())) } else { zone }
         };
         let mut zones: Vec<_> = servers.iter().map(zone).collect();
@@ -266,6 +271,11 @@ impl<M: MailServer> Lab<M> {
         let leaf =
             tls.then(|| self.ca.issue(&self.place, Kind::Good, &format!("mx.{domain}"), None));
         Postfix::receiving(&self.place, host_of(domain), domain, &[domain], leaf.as_ref()).await
+    }
+
+    /// Starts a Postfix that hands all its mail to the relay's port 25, from this address of its own.
+    pub async fn relaying(&self, host: u8) -> Postfix {
+        Postfix::relaying(&self.place, host, self.gateway(Port::Relay)).await
     }
 
     /// Hands a letter to the sending server, which must take it.

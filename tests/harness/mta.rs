@@ -193,6 +193,23 @@ impl Postfix {
         instance.start(place.at(host), &main, "").await
     }
 
+    /// A mail server that knows nothing of Zegel but where it listens, and hands it all mail inside TLS.
+    pub async fn relaying(place: &Place, host: u8, gateway: SocketAddr) -> Self {
+        let instance = Instance::prepare(place, &format!("relaying-{host}"));
+        let own = place.at(host);
+        let main = format!(
+            "myhostname = mail.org.test\nmynetworks = 127.0.0.0/8\n\
+             smtpd_relay_restrictions = permit_mynetworks, reject\n\
+             relayhost = [{}]:{}\nsmtp_bind_address = {}\n\
+             smtp_tls_security_level = encrypt\nsmtp_dns_support_level = disabled\n\
+             queue_run_delay = 1s\nminimal_backoff_time = 1s\nmaximal_backoff_time = 2s\n",
+            gateway.ip(),
+            gateway.port(),
+            own.ip(),
+        );
+        instance.start(own, &main, "").await
+    }
+
     /// What stands in the queue.
     pub fn queue(&self) -> Vec<Queued> {
         let listed = run("/usr/sbin/postqueue", &["-c", &self.configuration(), "-j"]);

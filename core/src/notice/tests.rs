@@ -260,3 +260,63 @@ fn a_sender_is_told_of_whom_it_is_about_and_what_to_do() {
         }
     }
 }
+
+/// What somebody would write to have a line of their own in a mail of ours.
+const HOSTILE: [&str; 6] = [
+    "a\r\nBcc: eve@example.org",
+    "a\nBcc: eve@example.org",
+    "a\rBcc: eve@example.org",
+    "a\r\n\r\n--=_x\r\nContent-Type: text/html\r\n\r\n<b>",
+    "=?utf-8?B?YQ0KQmNjOiBldmVAZXhhbXBsZS5vcmc=?=",
+    "a\u{2028}Bcc: eve@example.org\u{0}\u{85}Bcc: eve@example.org",
+];
+
+fn field_names(mail: &[u8]) -> Vec<String> {
+    let head = crate::message::Head::parse(mail).unwrap();
+    head.fields().iter().map(|field| field.name.to_owned()).collect()
+}
+
+#[test]
+fn whatever_the_values_say_a_mail_has_our_header_fields_alone() {
+    let addresses = ["an.jansen@example.org", "\"a\\\"b>, eve\"@example.org"];
+    let fields = field_names(&notify(Language::Nl, |_| {}));
+    let code_fields = field_names(&mail_a_code(Language::Nl));
+    for (words, address) in HOSTILE.iter().flat_map(|words| addresses.map(|to| (*words, to))) {
+        let hostile = Organisation {
+            name: words.into(),
+            postal: Some(words.into()),
+            help_url: Some(words.into()),
+            ..organisation(Language::Nl)
+        };
+        let to: Address = address.parse().unwrap();
+        let mail = notification(&Notification {
+            organisation: &hostile,
+            sender_name: Some(words),
+            sender: &to,
+            to: &to,
+            language: Language::Nl,
+            origin: "https://bericht.gemeente-voorbeeld.nl",
+            token: &Secret::new("4hg7kq2wz9x3m5n8p6r1t0v2yb"),
+            reference: &Secret::new("7K2QX9M4TB"),
+            how: How::Email,
+            until: UNTIL,
+            message_id: "1@gemeente-voorbeeld.nl",
+            references: "2@gemeente-voorbeeld.nl",
+            now: NOW,
+        });
+        assert_eq!(field_names(&mail), fields, "{words:?} to {address}");
+        let head = crate::message::Head::parse(&mail).unwrap();
+        assert_eq!(head.addressees(), [to.clone()], "{address}");
+        let mail = code_mail(&CodeMail {
+            organisation: &hostile,
+            to: &to,
+            language: Language::Nl,
+            host: "bericht.gemeente-voorbeeld.nl",
+            code: &Secret::new("012345"),
+            minutes: 10,
+            message_id: "3@gemeente-voorbeeld.nl",
+            now: NOW,
+        });
+        assert_eq!(field_names(&mail), code_fields, "{words:?} to {address}");
+    }
+}

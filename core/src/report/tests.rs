@@ -155,3 +155,58 @@ fn only_what_the_sender_asked_for_is_reported() {
         assert_eq!(answers, [failure, delay, failure || delay], "{:?}", recipient.notify);
     }
 }
+
+/// The names of all header fields: those of the report and those of its parts.
+fn field_names(mail: &str) -> Vec<String> {
+    let is_name =
+        |text: &&str| text.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
+    let name =
+        |line: &str| line.split_once(':').map(|(name, _)| name).filter(is_name).map(str::to_owned);
+    mail.split("\r\n").filter_map(name).collect()
+}
+
+#[test]
+fn whatever_the_values_say_a_report_has_our_fields_alone() {
+    let fields = |words: &str, to: &str| {
+        let organisation = Organisation {
+            name: words.into(),
+            from: "beveiligd@gemeente-voorbeeld.nl".parse().unwrap(),
+            postal: None,
+            help_url: None,
+            language: Language::En,
+        };
+        let to: Address = to.parse().unwrap();
+        let mut recipient = Recipient::plain(to.clone());
+        recipient.original = Some(format!("rfc822;{words}"));
+        let envelope = Envelope {
+            sender: Some(to.clone()),
+            recipients: vec![recipient.clone()],
+            envelope_id: Some(words.into()),
+        };
+        let mail = report(&Report {
+            organisation: &organisation,
+            reporting_mta: "relay.gemeente-voorbeeld.nl",
+            to: &to,
+            envelope: &envelope,
+            recipient: &recipient,
+            what: What::Failed(&refused(words)),
+            original_message_id: Some(words),
+            message_id: "1@gemeente-voorbeeld.nl",
+            accepted: ACCEPTED,
+            now: NOW,
+        });
+        field_names(std::str::from_utf8(&mail).unwrap())
+    };
+    let plain = fields("a", "an@example.org");
+    for words in [
+        "a\r\nBcc: eve@example.org",
+        "a\nAction: delivered",
+        "a\rStatus: 2.0.0",
+        "a\r\n\r\nFinal-Recipient: rfc822; eve@example.org",
+        "a\u{2028}Bcc: eve@example.org\u{0}\u{85}Action: delivered",
+    ] {
+        for to in ["an@example.org", "\"a\\\"b>, eve\"@example.org"] {
+            assert_eq!(fields(words, to), plain, "{words:?} to {to}");
+        }
+    }
+}

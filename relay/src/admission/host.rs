@@ -1,5 +1,6 @@
 //! Mail servers that the sender's domain authorises by SPF (RFC 7208).
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -25,12 +26,23 @@ pub(super) struct Hosts {
     spf: config::Spf,
 }
 
-/// Why a mail server may not send for a domain. `smtp::reply` has the words and the codes.
+/// Why a mail server may not send for a domain. These are the words for the log; `smtp::reply` has those for the client,
+/// and the codes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotAuthorised {
     /// The sender has no domain, or one that may not submit here.
     NotListed(Option<Domain>),
     Spf(Domain, spf::Refused),
+}
+
+impl fmt::Display for NotAuthorised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotListed(None) => f.write_str("the sender has no domain that may submit here"),
+            Self::NotListed(Some(domain)) => write!(f, "{domain} may not submit here"),
+            Self::Spf(domain, refused) => write!(f, "SPF for {domain}: {refused}"),
+        }
+    }
 }
 
 impl Hosts {
@@ -178,8 +190,7 @@ ns.elsewhere A 127.0.0.99
             Admission::As(Submitter::Host { domain, alignment: Alignment::Within(listed) }) => {
                 format!("{domain} within {listed}")
             }
-            Admission::NotAuthorised(NotAuthorised::NotListed(_)) => "not listed".into(),
-            Admission::NotAuthorised(NotAuthorised::Spf(_, refused)) => refused.to_string(),
+            Admission::NotAuthorised(why) => why.to_string(),
             Admission::Unavailable => "unavailable".into(),
             other => format!("{other:?}"),
         }
@@ -195,14 +206,18 @@ ns.elsewhere A 127.0.0.99
             ("2001:db8::9", Some("jan@bounce.a.example"), "bounce.a.example within a.example"),
             // The host itself has no policy.
             ("192.0.2.1", None, "has no SPF policy"),
-            ("192.0.2.2", Some("jan@a.example"), "may not send for it"),
+            (
+                "192.0.2.2",
+                Some("jan@a.example"),
+                "SPF for a.example: the domain's SPF policy says that this host may not send for it",
+            ),
             ("192.0.2.2", Some("jan@bounce.a.example"), "does not say"),
             ("192.0.2.1", Some("jan@none.a.example"), "has no SPF policy"),
             ("192.0.2.1", Some("jan@wide.a.example"), "only as one of the network 192.0.0.0/8"),
             ("192.0.2.1", Some("jan@broken.a.example"), "has a syntax error"),
             ("192.0.2.1", Some("jan@x.elsewhere.a.example"), "unavailable"),
-            ("192.0.2.1", Some("jan@b.example"), "not listed"),
-            ("192.0.2.1", Some("jan@xa.example"), "not listed"),
+            ("192.0.2.1", Some("jan@b.example"), "b.example may not submit here"),
+            ("192.0.2.1", Some("jan@xa.example"), "xa.example may not submit here"),
         ] {
             let sender = sender.map(|sender| sender.parse::<Address>().unwrap());
             let address = address.parse().unwrap();

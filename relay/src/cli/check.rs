@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 use super::{Failure, say};
 use crate::admission::Directory;
+use crate::certificate;
 use crate::config::{Config, Sms};
 use crate::dns::{Resolver, SelfTest};
+use crate::lifecycle;
 use crate::outbound::Outbound;
 use crate::portal;
 use crate::sms::Sender;
@@ -18,6 +20,7 @@ pub(super) async fn run(path: &Path) -> Result<ExitCode, Failure> {
     let config = Config::read(path)?;
     let mut problems = problems(&config);
     let mut advice = config.advice();
+    advice.extend(certificate_advice(&config));
     if let Ok(resolver) = Resolver::new(&config.dns) {
         match resolver.self_test(&config.dns).await {
             SelfTest::Passed => {}
@@ -75,6 +78,14 @@ fn problems(config: &Config) -> Vec<String> {
         config.lmtp.socket.parent().and_then(|parent| missing_directory("lmtp.socket", parent)),
     );
     found
+}
+
+/// What the gateway's clients will find wrong with its certificate, if they look.
+fn certificate_advice(config: &Config) -> Vec<String> {
+    let Some(chain) = &config.gateway.certificate else { return Vec::new() };
+    let faults = certificate::faults(chain, &config.hostname, lifecycle::now());
+    let name = |fault| format!("gateway.certificate: the certificate {} {fault}", chain.display());
+    faults.into_iter().map(name).collect()
 }
 
 fn missing_directory(key: &str, directory: &Path) -> Option<String> {

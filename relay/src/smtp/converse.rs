@@ -202,7 +202,7 @@ impl Conversation {
         match &admission {
             Admission::As(_) => {}
             Admission::NotAllowed(why) => self.log(&format!("is refused at MAIL: {why}")),
-            Admission::NotAuthorised(why) => self.log(&format!("is refused at MAIL: {why:?}")),
+            Admission::NotAuthorised(why) => self.log(&format!("is refused at MAIL: {why}")),
             Admission::Full => self.log("is put off at MAIL: no space is left"),
             Admission::Unavailable => self.log("is put off at MAIL: it could not be found out"),
         }

@@ -1,59 +1,23 @@
 //! What a client may send, on every service, inside TLS and before it: the first octet says where, and how the others are
-//! cut. The gate says yes to all that is asked.
+//! cut; the next four, what the gate answers.
 
 #![no_main]
 
-use std::sync::Arc;
-
 use libfuzzer_sys::fuzz_target;
-use zegel_core::submitter::{Alignment, Submitter};
-use zegel_relay::admission::{Admission, Authenticated, Client};
-use zegel_relay::intake::Verdict;
-use zegel_relay::smtp::{Action, Peer, Service, Session, Terms};
+
+#[allow(dead_code, reason = "each target uses its part")]
+mod smtp;
 
 fuzz_target!(|octets: &[u8]| {
-    let Some((first, rest)) = octets.split_first() else { return };
-    let service = match first % 4 {
-        0 => Service::Lmtp,
-        1 => Service::Relay,
-        _ => Service::Submission,
-    };
-    let terms = Terms {
-        service,
-        hostname: "relay.example".into(),
-        message_size_max: 1000,
-        recipients_max: 3,
-        marker_key: None,
-    };
-    let address = (service != Service::Lmtp).then(|| [192, 0, 2, 1].into());
-    let peer = Peer { address, secure: first & 4 != 0 };
-    let mut session = Session::new(Arc::new(terms), peer);
+    let [first, a, b, c, d, rest @ ..] = octets else { return };
+    let mut gate = u32::from_le_bytes([*a, *b, *c, *d]);
+    let (mut session, service) = smtp::session(first & 3, first & 4 != 0);
+    let mut seen = smtp::Seen::default();
     for piece in rest.chunks(usize::from(first >> 3) + 1) {
         session.receive(piece);
-        while let Some(action) = session.poll() {
-            answer(&mut session, action);
-        }
+        smtp::run(&mut session, service, &mut gate, &mut seen);
     }
+    session.time_out();
+    smtp::run(&mut session, service, &mut gate, &mut seen);
+    assert!(seen.closed);
 });
-
-fn answer(session: &mut Session, action: Action) {
-    match action {
-        Action::StartTls => session.secured(),
-        Action::Authenticate(attempt) => session.authenticated(Authenticated::As(
-            Submitter::Credential { login: attempt.login, scopes: Vec::new() },
-        )),
-        Action::Admit(asked) => session.admitted(Admission::As(match asked.client {
-            Client::Known(submitter) => submitter,
-            Client::Host { .. } => Submitter::Host {
-                domain: "a.example".parse().expect("a domain"),
-                alignment: Alignment::Strict,
-            },
-        })),
-        Action::End => session.settle(&Verdict::Kept),
-        Action::Reply(_)
-        | Action::Begin(_)
-        | Action::Text(_)
-        | Action::Abandon
-        | Action::Close => {}
-    }
-}
