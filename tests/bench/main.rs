@@ -1,9 +1,12 @@
-//! `tests/bench/run`: what the milter costs, beside Postfix without one and beside other milters.
+//! `tests/bench/run`: what the milter costs, beside Postfix without one and beside other milters. `tests/bench/accept`: what
+//! the relay's taking in costs ([`accept`]).
 //!
 //! All mail servers stand side by side and take turns, round after round, so that whatever else the machine does falls on
 //! all of them. Every figure is a median over the rounds; a ratio is formed within its round. Queues lie where `TMPDIR`
 //! points, and a slow disk hides what milters cost.
 
+mod accept;
+mod load;
 mod rig;
 mod sample;
 
@@ -46,15 +49,26 @@ struct Table {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let rounds = match arguments.as_slice() {
-        [] => Some(ROUNDS),
-        [rounds] => rounds.parse().ok().filter(|rounds| *rounds > 0),
-        _ => None,
+    let (is_accept, rounds) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => (false, Some(ROUNDS)),
+        ["accept"] => (true, Some(ROUNDS)),
+        ["accept", rounds] => (true, rounds.parse().ok()),
+        [rounds] => (false, rounds.parse().ok()),
+        _ => (false, None),
     };
-    let Some(rounds) = rounds else {
-        say("usage: tests/bench/run [ROUNDS]");
+    let Some(rounds) = rounds.filter(|rounds| *rounds > 0) else {
+        say("usage: tests/bench/run [ROUNDS] or tests/bench/accept [ROUNDS]");
         return ExitCode::from(2);
     };
+    if is_accept {
+        accept::measure(rounds).await;
+    } else {
+        milters(rounds).await;
+    }
+    ExitCode::SUCCESS
+}
+
+async fn milters(rounds: usize) {
     reading(rounds);
     let mut rigs = Vec::new();
     for kind in Kind::ALL {
@@ -71,7 +85,6 @@ async fn main() -> ExitCode {
         say(&format!("\n{}, {} session(s), {rounds} rounds", load.title, load.sessions));
         table.print(load.promised);
     }
-    ExitCode::SUCCESS
 }
 
 fn loads(place: &Place) -> [Load; 4] {

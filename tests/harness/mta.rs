@@ -210,6 +210,21 @@ impl Postfix {
         instance.start(own, &main, "").await
     }
 
+    /// A mail server that takes mail from this machine, also inside TLS, and keeps it: nothing is tried, and nothing that
+    /// is taken waits for something to be tried.
+    pub async fn holding(place: &Place, host: u8, leaf: &Leaf) -> Self {
+        let instance = Instance::prepare(place, "holding");
+        let main = format!(
+            "myhostname = mail.org.test\nmynetworks = 127.0.0.0/8\n\
+             smtpd_relay_restrictions = permit_mynetworks, reject\n\
+             smtpd_sender_restrictions = check_sender_access static:HOLD\n\
+             smtpd_peername_lookup = no\nin_flow_delay = 0\n\
+             smtpd_client_connection_count_limit = 0\n{}",
+            offering_tls(leaf),
+        );
+        instance.start(place.at(host), &main, "").await
+    }
+
     /// What stands in the queue.
     pub fn queue(&self) -> Vec<Queued> {
         let listed = run("/usr/sbin/postqueue", &["-c", &self.configuration(), "-j"]);

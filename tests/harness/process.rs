@@ -86,13 +86,23 @@ impl Process {
             .unwrap_or_default()
     }
 
-    /// Octets of memory that it occupies now (`VmRSS`, proc(5)).
+    /// Octets of memory that it occupies now.
     pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// Octets of memory that it has ever occupied at once.
+    pub fn memory_peak(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    /// A line of `/proc/PID/status` that tells kilobytes (proc(5)), in octets.
+    fn status(&self, name: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
         let status = status.expect("read the program's status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kilobytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
-        kilobytes.unwrap_or_else(|| panic!("no VmRSS in {status}")) * 1024
+        kilobytes.unwrap_or_else(|| panic!("no {name} in {status}")) * 1024
     }
 
     fn assert_alive(&mut self) {

@@ -102,6 +102,12 @@ impl Relay {
         process.memory()
     }
 
+    /// Octets of memory that it has occupied at once since it began.
+    pub fn memory_peak(&self) -> u64 {
+        let process = self.process.as_ref().expect("the relay runs");
+        process.memory_peak()
+    }
+
     /// Runs one of its commands beside it, and gives back what that printed.
     pub fn command(&self, arguments: &[&str]) -> String {
         let configuration = self.configuration.to_string_lossy();

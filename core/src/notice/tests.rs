@@ -306,7 +306,7 @@ fn whatever_the_values_say_a_mail_has_our_header_fields_alone() {
         });
         assert_eq!(field_names(&mail), fields, "{words:?} to {address}");
         let head = crate::message::Head::parse(&mail).unwrap();
-        assert_eq!(head.addressees(), [to.clone()], "{address}");
+        assert_eq!(head.addressees(), std::slice::from_ref(&to), "{address}");
         let mail = code_mail(&CodeMail {
             organisation: &hostile,
             to: &to,

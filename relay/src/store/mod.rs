@@ -125,6 +125,8 @@ impl Store {
         schema::migrate(&mut db).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS_MAX)
+            // No server is behind them that could be gone; asking would cost as much as most of what is read.
+            .test_before_acquire(false)
             .connect_lazy_with(options.pragma("query_only", "ON"));
 
         let news = Arc::<News>::default();
