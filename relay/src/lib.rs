@@ -2,7 +2,8 @@
 //! the portal. Everything that is a rule stands in `zegel_core`; here is what touches the world.
 //!
 //! The rooms do not know each other: [`smtp`], [`outbound`], [`sms`] and [`portal`] use `zegel_core` and [`store`];
-//! [`pipeline`] also uses [`outbound`] and [`sms`]; only [`server`] knows all of them.
+//! [`pipeline`] also uses [`outbound`] and [`sms`]; only [`server`] knows all of them. What they share has no room of its own:
+//! [`dns`] answers all who ask, and [`admission`] and [`intake`] stand between [`smtp`] and the store.
 
 pub mod admission;
 pub mod certificate;
