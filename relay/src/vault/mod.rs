@@ -10,10 +10,11 @@ mod code;
 mod keyring;
 mod message;
 mod record;
+pub mod slow;
 mod stream;
 mod token;
 
-pub use code::{CodeHasher, Hashes};
+pub use code::CodeHasher;
 pub use keyring::{Keyring, Purpose};
 pub use message::{MessageKey, WrappedKey};
 pub use stream::{Sealer, Unsealer};

@@ -1,48 +1,23 @@
-//! Passwords as the store keeps them: Argon2id (RFC 9106).
+//! Passwords as the store keeps them.
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{Error, PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
-use zegel_core::secret::Secret;
+use zegel_core::secret::{self, Secret};
 
-use crate::vault;
-
-/// What OWASP's cheat sheet on password storage names first among equals: 19 MiB, two passes, one lane.
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
-
-/// Compared with where there is no hash; of the same cost, and right for nobody whatever is typed.
-const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$emVnZWxub2JvZHlzc2FsdA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+use crate::vault::slow::{self, NOBODYS};
 
 #[derive(Debug, thiserror::Error)]
 #[error("the hash of a password cannot be read; revoke the credential and create another")]
 pub(super) struct Unreadable;
 
-/// The hash of a password, in its string form (PHC).
+/// The hash of a password of our own.
 pub(super) fn make(password: &Secret) -> Secret {
-    let salt: [u8; 16] = vault::random();
-    let hash: PasswordHash = argon2()
-        .hash_password_with_salt(password.reveal().as_bytes(), &salt)
-        .expect("a password of our own and this salt are within Argon2's bounds");
-    Secret::new(hash.to_string())
+    slow::make(password).expect("a password of our own is within Argon2's bounds")
 }
 
 /// Whether it is this hash's password. Without a hash it is not, and that takes as long.
 pub(super) fn verify(password: &Secret, hash: Option<&Secret>) -> Result<bool, Unreadable> {
-    let text = hash.map_or(NOBODYS, Secret::reveal);
-    let expected = PasswordHash::new(text).map_err(|_| Unreadable)?;
-    match argon2().verify_password(password.reveal().as_bytes(), &expected) {
-        Ok(()) => Ok(hash.is_some()),
-        Err(Error::PasswordInvalid) => Ok(false),
-        Err(_) => Err(Unreadable),
-    }
-}
-
-fn argon2() -> Argon2<'static> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
-        .expect("these parameters are within Argon2's bounds");
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+    let kept = hash.map_or(NOBODYS, Secret::reveal);
+    let hashes = slow::again(kept, password).map_err(|_| Unreadable)?;
+    Ok(secret::same(&hashes.expected.0, &hashes.typed.0) && hash.is_some())
 }
 
 #[cfg(test)]
