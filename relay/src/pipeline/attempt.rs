@@ -11,7 +11,7 @@ use zegel_core::moment::Moment;
 use zegel_core::outgoing;
 use zegel_core::transport::{Floor, Seen};
 
-use super::{Pipeline, facts, letters};
+use super::{Pipeline, letters};
 use crate::lifecycle;
 use crate::outbound::{Mail, Outcome};
 use crate::store::{Delivery, Progress, StoreError, Stored};
@@ -108,8 +108,7 @@ impl Pipeline {
         }
         Ok(match &delivery.state {
             State::Undecided { missed, .. } => {
-                let wish = stored.submission.wish(&delivery.recipient.address);
-                let decision = facts::settle(&wish, &self.settings.policy, missed);
+                let decision = self.settle(stored, &delivery.recipient.address, missed).await?;
                 Happened {
                     event: Event::Settled(decision.outcome),
                     decision: Some(decision),

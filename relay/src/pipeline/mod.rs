@@ -6,7 +6,7 @@
 //! [`letters`] composes what leaves, [`marker`] marks what may come back.
 
 mod attempt;
-pub mod facts;
+mod facts;
 mod letters;
 mod mails;
 mod marker;
