@@ -38,45 +38,55 @@ impl Happened {
 }
 
 impl Pipeline {
-    /// Takes a claimed delivery one step further.
+    /// Takes a claimed delivery one step further; and where that is the decision, at once the next one too.
     pub(super) async fn advance(&self, delivery: Delivery) {
-        let stepped = match self.look(&delivery).await {
-            Ok((stored, happened)) => self.conclude(&delivery, &stored, happened).await,
-            Err(error) => self.leave(&delivery, error).await,
-        };
-        match stepped {
+        let id = delivery.id;
+        match self.carry_out(delivery).await {
             Ok(()) => {}
-            Err(StoreError::LeaseLost) => {
-                warn!(delivery = %delivery.id, "delivery {}: done elsewhere", delivery.id);
-            }
+            Err(StoreError::LeaseLost) => warn!(delivery = %id, "delivery {id}: done elsewhere"),
             // The claim runs out, and the step is repeated.
-            Err(error) => {
-                error!(delivery = %delivery.id, "delivery {} stays where it is: {error}", delivery.id);
+            Err(error) => error!(delivery = %id, "delivery {id} stays where it is: {error}"),
+        }
+    }
+
+    async fn carry_out(&self, mut delivery: Delivery) -> Result<(), StoreError> {
+        let stored = match self.store.submission(delivery.submission).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return self.leave(&delivery, StoreError::Damaged).await,
+            Err(error) => return self.leave(&delivery, error).await,
+        };
+        loop {
+            match self.attempt(&delivery, &stored, lifecycle::now()).await {
+                Ok(happened) => match self.conclude(&delivery, &stored, happened).await? {
+                    Some(planned) => delivery.state = planned,
+                    None => return Ok(()),
+                },
+                Err(error) => return self.leave(&delivery, error).await,
             }
         }
     }
 
-    async fn look(&self, delivery: &Delivery) -> Result<(Stored, Happened), StoreError> {
-        let stored =
-            self.store.submission(delivery.submission).await?.ok_or(StoreError::Damaged)?;
-        let happened = self.attempt(delivery, &stored, lifecycle::now()).await?;
-        Ok((stored, happened))
-    }
-
+    /// Commits what happened; the state to go on from, if there is more to do now.
     async fn conclude(
         &self,
         delivery: &Delivery,
         stored: &Stored,
         happened: Happened,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<State>, StoreError> {
         let now = lifecycle::now();
         let ours = happened.own_words().map(str::to_owned);
         let progress = self.progress(delivery, stored, happened, now)?;
         let (id, note) = (delivery.id, letters::note(&progress.state, ours.as_deref()));
         let domain = delivery.recipient.address.domain();
-        self.store.commit(delivery, progress, now).await?;
+        let planned = Some(&progress.state)
+            .filter(|state| matches!(state, State::Planned { tries: 0, .. }))
+            .cloned();
+        match planned {
+            Some(_) => self.store.commit_and_go_on(delivery, progress, now).await?,
+            None => self.store.commit(delivery, progress, now).await?,
+        }
         info!(delivery = %id, submission = %stored.id, domain = %domain, "delivery {id} to {domain}: {note}");
-        Ok(())
+        Ok(planned)
     }
 
     /// Lets go of a delivery that nothing was done with. What failed may pass, and then it must not wait for the end of

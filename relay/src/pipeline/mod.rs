@@ -48,9 +48,9 @@ const TEXT_LEASE: Duration = Duration::from_mins(5);
 /// The least time between two looks when there is no news: moments are whole seconds.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// From news until the next look. Each message of a burst is news; what comes meanwhile is claimed together, so that those
-/// that wait for a place at their domain are not looked through for every one that comes.
-const GATHER: Duration = Duration::from_millis(10);
+/// From news until the next look. Each message of a burst is news, and each delivery that ends; what comes meanwhile is
+/// claimed together.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// How long to wait when the store cannot be read: it may be a full disk that somebody is just clearing.
 const STORE_PAUSE: Duration = Duration::from_secs(5);

@@ -1,7 +1,7 @@
 //! Deliveries that wait for work: claimed under a lease, worked on outside any transaction, committed under the same
 //! lease.
 
-use std::time::Duration;
+mod claim;
 
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
@@ -15,31 +15,11 @@ use super::destroy::destroy;
 use super::error::to_json;
 use super::held::Held;
 use super::mails::queue_mail;
-use super::read::{delivery, id, limit};
+use super::read::delivery;
 use super::writer::After;
 use super::{Delivery, NewMail, Store, StoreError};
 use crate::id::{DeliveryId, SubmissionId};
 use crate::vault::Keyring;
-
-/// Deliveries to one domain that are in hand at once, as in Postfix (`default_destination_concurrency_limit`): a mail
-/// server that takes its time must not hold up everybody's mail.
-const DOMAIN_MAX: usize = 20;
-
-/// Of the next 2500 that are due, which is more than a message has recipients, the first of each domain that
-/// it has room for. Where the domain starts in a quoted address is of no matter here.
-const CLAIM: &str = "
-    WITH busy AS (
-        SELECT substr(address, instr(address, '@')) AS domain, COUNT(*) AS places FROM deliveries
-        WHERE work_at > ?2 AND work_at <= ?1 AND work_at > due GROUP BY 1),
-    next AS (
-        SELECT id, work_at, substr(address, instr(address, '@')) AS domain FROM deliveries
-        WHERE work_at <= ?2 ORDER BY work_at LIMIT 2500),
-    ranked AS (
-        SELECT id, work_at, ROW_NUMBER() OVER (PARTITION BY next.domain ORDER BY work_at) + COALESCE(places, 0) AS place
-        FROM next LEFT JOIN busy ON busy.domain = next.domain)
-    UPDATE deliveries SET lease = lease + 1, work_at = MAX(work_at, ?1), end_at = MAX(end_at, ?1)
-    WHERE id IN (SELECT id FROM ranked WHERE place <= ?4 ORDER BY work_at LIMIT ?3)
-    RETURNING *";
 
 /// What a worker did with a delivery: all of it is committed at once.
 #[derive(Clone, Debug)]
@@ -56,64 +36,14 @@ pub struct Progress {
     pub note: String,
 }
 
+/// What becomes of a claim with a commit under it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Claim {
+    Kept,
+    GivenBack,
+}
+
 impl Store {
-    /// Claims deliveries that are due, at most `most` and no more than `DOMAIN_MAX` of one domain; nobody else gets
-    /// them for `lease`.
-    pub async fn claim(
-        &self,
-        now: Moment,
-        lease: Duration,
-        most: usize,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        self.take(CLAIM, now, lease, most).await
-    }
-
-    /// Deliveries that are not yet destroyed and whose message's time is over, claimed like [`Self::claim`].
-    pub async fn claim_expired(
-        &self,
-        now: Moment,
-        lease: Duration,
-        most: usize,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        let over = "UPDATE deliveries
-             SET lease = lease + 1, work_at = MAX(work_at, ?1), end_at = MAX(end_at, ?1)
-             WHERE id IN (SELECT id FROM deliveries WHERE end_at <= ?2 ORDER BY end_at LIMIT ?3)
-             RETURNING *";
-        self.take(over, now, lease, most).await
-    }
-
-    async fn take(
-        &self,
-        statement: &'static str,
-        now: Moment,
-        lease: Duration,
-        most: usize,
-    ) -> Result<Vec<Delivery>, StoreError> {
-        let until = now.plus(lease);
-        let claim = async move |db: &mut SqliteConnection| {
-            let query = sqlx::query(statement).bind(until.0).bind(now.0).bind(limit(most));
-            // Only one of the two asks for it.
-            let query = query.bind(limit(DOMAIN_MAX));
-            Ok(query.fetch_all(db).await?)
-        };
-        let rows = self.writer.run("claiming deliveries", After::Nothing, claim).await?;
-        let over = |row: &&SqliteRow| {
-            row.try_get("expires").is_ok_and(|expires: i64| expires <= now.0)
-                && delivery(row).is_err()
-        };
-        for row in rows.iter().filter(over) {
-            let ended = match id(&row.try_get::<String, _>("id")?) {
-                Ok(id) => self.end_unread(id, now).await,
-                Err(unreadable) => Err(unreadable),
-            };
-            // The others are claimed by now, and whoever asked must get them.
-            if let Err(why) = ended {
-                error!("a delivery that cannot be read cannot be destroyed either: {why}");
-            }
-        }
-        Ok(readable("delivery", &rows, delivery))
-    }
-
     /// Commits what was done with a claimed delivery and gives it back. It was done: while the store cannot take that, it
     /// is held here, or it would be done again.
     pub async fn commit(
@@ -123,12 +53,33 @@ impl Store {
         now: Moment,
     ) -> Result<(), StoreError> {
         let after = if progress.destroy { After::Scrub } else { After::News };
+        self.commit_as(claimed, progress, now, Claim::GivenBack, after).await
+    }
+
+    /// Commits what was found out about a claimed delivery, and keeps the claim: its worker goes on.
+    pub async fn commit_and_go_on(
+        &self,
+        claimed: &Delivery,
+        progress: Progress,
+        now: Moment,
+    ) -> Result<(), StoreError> {
+        self.commit_as(claimed, progress, now, Claim::Kept, After::Nothing).await
+    }
+
+    async fn commit_as(
+        &self,
+        claimed: &Delivery,
+        progress: Progress,
+        now: Moment,
+        claim: Claim,
+        after: After,
+    ) -> Result<(), StoreError> {
         let (id, lease) = (claimed.id, claimed.lease);
         let mut held = Held::new(self);
         let destroyed = loop {
             let (progress, keyring) = (progress.clone(), self.keyring.clone());
             let commit = async move |db: &mut SqliteConnection| {
-                commit(db, &keyring, id, lease, &progress, now).await
+                commit(db, &keyring, (id, lease, claim), &progress, now).await
             };
             match self.writer.run("committing a delivery", after, commit).await {
                 Err(failure) if held.again(&failure).await => {}
@@ -204,14 +155,13 @@ pub(super) fn readable<T>(
 async fn commit(
     db: &mut SqliteConnection,
     keyring: &Keyring,
-    id: DeliveryId,
-    lease: i64,
+    (id, lease, claim): (DeliveryId, i64, Claim),
     progress: &Progress,
     now: Moment,
 ) -> Result<Option<SubmissionId>, StoreError> {
     let decision = progress.decision.as_ref().map(to_json).transpose()?;
     let seen = progress.seen.as_ref().map(to_json).transpose()?;
-    let given_back = sqlx::query(
+    let claimed = sqlx::query(
         "UPDATE deliveries SET decision = COALESCE(?, decision), seen = COALESCE(?, seen) WHERE id = ? AND lease = ?",
     )
     .bind(decision)
@@ -220,10 +170,10 @@ async fn commit(
     .bind(lease)
     .execute(&mut *db)
     .await?;
-    if given_back.rows_affected() != 1 {
+    if claimed.rows_affected() != 1 {
         return Err(StoreError::LeaseLost);
     }
-    set_state(db, id, &progress.state).await?;
+    set_state(db, id, &progress.state, claim).await?;
     remember(db, &id.to_string(), now, &progress.note).await?;
     for mail in &progress.mails {
         queue_mail(db, keyring, mail, now).await?;
@@ -270,7 +220,7 @@ async fn apply(
         delivery::step(&stands.state, event, stands.accepted, now, &Retry::default())
             .map_err(|impossible| StoreError::failed(impossible.to_string()))?;
     if state != stands.state {
-        set_state(db, id, &state).await?;
+        set_state(db, id, &state, Claim::GivenBack).await?;
         remember(db, &id.to_string(), now, note).await?;
     }
     let mut destroyed = None;
@@ -286,24 +236,29 @@ async fn apply(
     Ok((state, destroyed))
 }
 
-/// Stores a state that `core::delivery::step` made. Every claim ends with it.
+/// Stores a state that `core::delivery::step` made. A claim that is not kept ends with it, whoever has it.
 async fn set_state(
     db: &mut SqliteConnection,
     id: DeliveryId,
     state: &State,
+    claim: Claim,
 ) -> Result<(), StoreError> {
     let due = state.due().map(|due| due.0);
-    sqlx::query(
-        "UPDATE deliveries SET state = ?1, final = ?2, due = ?3, work_at = ?3, lease = lease + 1,
-             end_at = CASE WHEN destroyed THEN NULL ELSE expires END
-         WHERE id = ?4",
-    )
-    .bind(to_json(state)?)
-    .bind(state.is_final())
-    .bind(due)
-    .bind(id.to_string())
-    .execute(db)
-    .await?;
+    let statement = match claim {
+        Claim::Kept => "UPDATE deliveries SET state = ?1, final = ?2, due = ?3 WHERE id = ?4",
+        Claim::GivenBack => {
+            "UPDATE deliveries SET state = ?1, final = ?2, due = ?3, work_at = ?3, lease = lease + 1,
+                 end_at = CASE WHEN destroyed THEN NULL ELSE expires END
+             WHERE id = ?4"
+        }
+    };
+    sqlx::query(statement)
+        .bind(to_json(state)?)
+        .bind(state.is_final())
+        .bind(due)
+        .bind(id.to_string())
+        .execute(db)
+        .await?;
     Ok(())
 }
 

@@ -1,7 +1,10 @@
+use std::time::Duration;
+
 use zegel_core::decision::{Method, Outcome};
 use zegel_core::delivery::Event;
 
 use super::super::fixture::{Fixture, LEASE, NOW, RETENTION, Sent};
+use super::claim::DOMAIN_MAX;
 use super::*;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -42,6 +45,19 @@ async fn what_is_claimed_is_nobody_elses_until_it_is_given_back_or_the_lease_is_
         history.iter().map(|event| event.note.as_str()).collect::<Vec<_>>(),
         ["accepted", "tested"]
     );
+}
+
+#[tokio::test]
+async fn who_goes_on_after_a_commit_keeps_the_claim() {
+    let fixture = Fixture::new().await;
+    let working = fixture.delivery().await;
+    fixture.store.commit_and_go_on(&working, planned(), NOW).await.unwrap();
+    assert_eq!(fixture.store.delivery(working.id).await.unwrap().unwrap().state, planned().state);
+    check(&fixture, NOW, 0).await;
+    let sent = progress(State::Sent { method: Method::Email, at: NOW });
+    assert_eq!(fixture.store.commit(&working, sent, NOW).await, Ok(()));
+    let late = fixture.store.commit_and_go_on(&working, planned(), NOW).await;
+    assert_eq!(late, Err(StoreError::LeaseLost));
 }
 
 #[tokio::test]
@@ -140,6 +156,20 @@ async fn one_domain_does_not_take_all_places() {
     let slow =
         claimed.iter().take(3).filter(|one| one.recipient.address.domain().as_str() == "slow.nl");
     check(&fixture, NOW, slow.count()).await;
+}
+
+#[tokio::test]
+async fn however_much_waits_for_one_domain_the_others_go_on() {
+    let fixture = Fixture::new().await;
+    let names: Vec<String> = (0..3000).map(|number| format!("r{number}@slow.nl")).collect();
+    let to: Vec<&str> = names.iter().map(String::as_str).collect();
+    fixture.keep(Sent { to: &to, ..Sent::default() }).await.unwrap();
+    check(&fixture, NOW, 10).await;
+    check(&fixture, NOW, DOMAIN_MAX - 10).await;
+    let later = NOW.plus(SECOND);
+    let quick = Sent { to: &["\"a@slow.nl\"@quick.nl"], fingerprint: None, ..Sent::default() };
+    fixture.keep(Sent { accepted: later, ..quick }).await.unwrap();
+    check(&fixture, later, 1).await;
 }
 
 #[tokio::test]
