@@ -46,7 +46,8 @@ struct Table {
     rounds: Vec<Vec<f64>>,
 }
 
-#[tokio::main]
+/// One thread: what sends shall take as little as it can of what is measured.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let (is_accept, rounds) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {

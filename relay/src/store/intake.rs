@@ -14,7 +14,6 @@ use zegel_core::moment::Moment;
 use zegel_core::submission::Submission;
 
 use super::error::{from_json, to_json};
-use super::queue::remember;
 use super::read::kind_name;
 use super::writer::After;
 use super::{BodyWriter, SealedBody, Store, StoreError};
@@ -105,9 +104,11 @@ struct Earlier {
 
 impl Incoming {
     async fn keep(mut self, db: &mut SqliteConnection) -> Result<Kept, StoreError> {
-        let Some(earlier) = self.earlier(db).await? else {
-            self.insert(db).await?;
+        if self.insert(db).await? {
             return Ok(Kept::New);
+        }
+        let Some(earlier) = self.earlier(db).await? else {
+            return self.insert_anew(db).await;
         };
         let known = known(db, &earlier.id).await?;
         self.submission
@@ -120,8 +121,7 @@ impl Incoming {
         let Some((key, record)) = &earlier.sealed else {
             // Nobody can read the earlier one any more: those who are new get one of their own.
             forget(db, &earlier.id).await?;
-            self.insert(db).await?;
-            return Ok(Kept::New);
+            return self.insert_anew(db).await;
         };
         self.join(db, &earlier, key, record).await.map(Kept::Joined)
     }
@@ -141,11 +141,20 @@ impl Incoming {
         Ok(None)
     }
 
-    async fn insert(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+    /// Adds the submission that no other has the fingerprint of any more.
+    async fn insert_anew(&self, db: &mut SqliteConnection) -> Result<Kept, StoreError> {
+        if self.insert(db).await? {
+            return Ok(Kept::New);
+        }
+        Err(StoreError::failed("the fingerprint of an earlier submission stands in the way"))
+    }
+
+    /// `false`: one with the same fingerprint is there already.
+    async fn insert(&self, db: &mut SqliteConnection) -> Result<bool, StoreError> {
         let sealed = self.key.seal(SUBMISSION, to_json(&self.submission)?.as_bytes());
-        sqlx::query(
+        let inserted = sqlx::query(
             "INSERT INTO submissions (id, wrapped_key, sealed, body, fingerprint, accepted, expires)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+             VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint) DO NOTHING",
         )
         .bind(self.id.to_string())
         .bind(self.key.wrap(&self.keyring).0)
@@ -156,6 +165,9 @@ impl Incoming {
         .bind(self.expires.0)
         .execute(&mut *db)
         .await?;
+        if inserted.rows_affected() == 0 {
+            return Ok(false);
+        }
         let place = Place {
             submission: &self.id.to_string(),
             accepted: self.accepted,
@@ -168,7 +180,7 @@ impl Incoming {
                 place.add(db, &id, conversation.kind, recipient).await?;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Adds the recipients that are left to the submission that came before; returns how many they are.
@@ -228,10 +240,12 @@ impl Place<'_> {
         let id = DeliveryId::generate().to_string();
         let state = State::new(self.accepted);
         let due = state.due().map(|due| due.0);
+        // Both in one, as each is a way to the database's thread and back.
         sqlx::query(
             "INSERT INTO deliveries
                  (id, submission, conversation, kind, address, recipient, state, accepted, due, expires, work_at, end_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+             INSERT INTO events (delivery, at, note) VALUES (?, ?, 'accepted')",
         )
         .bind(&id)
         .bind(self.submission)
@@ -245,9 +259,11 @@ impl Place<'_> {
         .bind(self.expires.0)
         .bind(due)
         .bind(self.expires.0)
+        .bind(&id)
+        .bind(self.accepted.0)
         .execute(&mut *db)
         .await?;
-        remember(db, &id, self.accepted, "accepted").await
+        Ok(())
     }
 }
 

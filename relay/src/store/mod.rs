@@ -72,6 +72,7 @@ use sqlx::sqlite::{
 
 use self::bodies::Bodies;
 use self::news::{Heard, News};
+use self::room::Room;
 use self::writer::Writer;
 use crate::vault::Keyring;
 
@@ -103,6 +104,7 @@ pub struct Store {
     readers: SqlitePool,
     news: Arc<News>,
     heard: Heard,
+    room: Room,
 }
 
 impl Store {
@@ -131,7 +133,15 @@ impl Store {
 
         let news = Arc::<News>::default();
         let writer = Writer::start(db, writing, Arc::clone(&news))?;
-        Ok(Self { keyring, bodies, writer, readers, news, heard: Heard::default() })
+        Ok(Self {
+            keyring,
+            bodies,
+            writer,
+            readers,
+            news,
+            heard: Heard::default(),
+            room: Room::default(),
+        })
     }
 
     /// Waits for the writer and closes all files.

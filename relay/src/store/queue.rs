@@ -161,19 +161,32 @@ async fn commit(
 ) -> Result<Option<SubmissionId>, StoreError> {
     let decision = progress.decision.as_ref().map(to_json).transpose()?;
     let seen = progress.seen.as_ref().map(to_json).transpose()?;
-    let claimed = sqlx::query(
-        "UPDATE deliveries SET decision = COALESCE(?, decision), seen = COALESCE(?, seen) WHERE id = ? AND lease = ?",
-    )
-    .bind(decision)
-    .bind(seen)
-    .bind(id.to_string())
-    .bind(lease)
-    .execute(&mut *db)
-    .await?;
+    let statement = match claim {
+        Claim::Kept => {
+            "UPDATE deliveries SET state = ?1, final = ?2, due = ?3,
+                 decision = COALESCE(?4, decision), seen = COALESCE(?5, seen)
+             WHERE id = ?6 AND lease = ?7"
+        }
+        Claim::GivenBack => {
+            "UPDATE deliveries SET state = ?1, final = ?2, due = ?3,
+                 decision = COALESCE(?4, decision), seen = COALESCE(?5, seen), work_at = ?3, lease = lease + 1,
+                 end_at = CASE WHEN destroyed THEN NULL ELSE expires END
+             WHERE id = ?6 AND lease = ?7"
+        }
+    };
+    let claimed = sqlx::query(statement)
+        .bind(to_json(&progress.state)?)
+        .bind(progress.state.is_final())
+        .bind(progress.state.due().map(|due| due.0))
+        .bind(decision)
+        .bind(seen)
+        .bind(id.to_string())
+        .bind(lease)
+        .execute(&mut *db)
+        .await?;
     if claimed.rows_affected() != 1 {
         return Err(StoreError::LeaseLost);
     }
-    set_state(db, id, &progress.state, claim).await?;
     remember(db, &id.to_string(), now, &progress.note).await?;
     for mail in &progress.mails {
         queue_mail(db, keyring, mail, now).await?;
@@ -220,7 +233,7 @@ async fn apply(
         delivery::step(&stands.state, event, stands.accepted, now, &Retry::default())
             .map_err(|impossible| StoreError::failed(impossible.to_string()))?;
     if state != stands.state {
-        set_state(db, id, &state, Claim::GivenBack).await?;
+        set_state(db, id, &state).await?;
         remember(db, &id.to_string(), now, note).await?;
     }
     let mut destroyed = None;
@@ -236,29 +249,24 @@ async fn apply(
     Ok((state, destroyed))
 }
 
-/// Stores a state that `core::delivery::step` made. A claim that is not kept ends with it, whoever has it.
+/// Stores a state that `core::delivery::step` made of an event from outside. Every claim ends with it.
 async fn set_state(
     db: &mut SqliteConnection,
     id: DeliveryId,
     state: &State,
-    claim: Claim,
 ) -> Result<(), StoreError> {
     let due = state.due().map(|due| due.0);
-    let statement = match claim {
-        Claim::Kept => "UPDATE deliveries SET state = ?1, final = ?2, due = ?3 WHERE id = ?4",
-        Claim::GivenBack => {
-            "UPDATE deliveries SET state = ?1, final = ?2, due = ?3, work_at = ?3, lease = lease + 1,
-                 end_at = CASE WHEN destroyed THEN NULL ELSE expires END
-             WHERE id = ?4"
-        }
-    };
-    sqlx::query(statement)
-        .bind(to_json(state)?)
-        .bind(state.is_final())
-        .bind(due)
-        .bind(id.to_string())
-        .execute(db)
-        .await?;
+    sqlx::query(
+        "UPDATE deliveries SET state = ?1, final = ?2, due = ?3, work_at = ?3, lease = lease + 1,
+             end_at = CASE WHEN destroyed THEN NULL ELSE expires END
+         WHERE id = ?4",
+    )
+    .bind(to_json(state)?)
+    .bind(state.is_final())
+    .bind(due)
+    .bind(id.to_string())
+    .execute(db)
+    .await?;
     Ok(())
 }
 

@@ -2,6 +2,8 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use nix::sys::statvfs::{Statvfs, statvfs};
 
@@ -14,6 +16,10 @@ const FILES_MIN: u64 = 100;
 /// What a sealed body has more than the plain one, at most: a tag for each chunk, and the row.
 const SEALED_MORE: u64 = 64 * 1024;
 
+/// How long an answer of the file system counts. What comes in meanwhile is less than the reserve, and what finds no room after
+/// all is told so when it is written.
+const KNOWN_FOR: Duration = Duration::from_millis(100);
+
 /// What a file system has left for us. `None` where it does not count them.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 struct Left {
@@ -21,16 +27,38 @@ struct Left {
     files: Option<u64>,
 }
 
+/// What was left when it was last asked. All clones of a store have it together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Room(Arc<Mutex<Option<(Left, Instant)>>>);
+
 impl Store {
     /// Whether a body of so many octets has room, with `reserve` left over for the database: deliveries go on when
     /// nothing more can be taken in. [`StoreError::Full`] when it has none; another error when that cannot be told.
     pub async fn room_for(&self, octets: u64, reserve: u64) -> Result<(), StoreError> {
-        let directory = self.bodies.arriving().to_owned();
-        let left = blocking(self.bodies.arriving(), move || left(&directory)).await?;
+        let directory = self.bodies.arriving();
+        let left = if let Some(known) = self.room.known() {
+            known
+        } else {
+            let asked = directory.to_owned();
+            let found = blocking(directory, move || left(&asked)).await?;
+            self.room.remember(found);
+            found
+        };
         if left.has_room(octets, reserve) {
             return Ok(());
         }
-        Err(StoreError::Full(self.bodies.arriving().display().to_string()))
+        Err(StoreError::Full(directory.display().to_string()))
+    }
+}
+
+impl Room {
+    fn known(&self) -> Option<Left> {
+        let known = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.filter(|(_, asked)| asked.elapsed() < KNOWN_FOR).map(|(left, _)| left)
+    }
+
+    fn remember(&self, left: Left) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((left, Instant::now()));
     }
 }
 
@@ -83,6 +111,10 @@ mod tests {
         let full = fixture.store.room_for(0, u64::MAX).await;
         assert!(matches!(full, Err(StoreError::Full(_))), "{full:?}");
         std::fs::remove_dir_all(fixture.path()).unwrap();
+        // What was known until now counts a little longer.
+        while fixture.store.room.known().is_some() {
+            tokio::task::yield_now().await;
+        }
         let unknown = fixture.store.room_for(0, 0).await;
         assert!(matches!(unknown, Err(StoreError::Failed(_))), "{unknown:?}");
     }

@@ -214,18 +214,22 @@ impl Writing {
         }
     }
 
+    /// Each statement is a way to the database's thread and back, so those between two jobs go together.
     async fn transaction(&mut self, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-        let mut transaction = self.connection().await?.begin_with("BEGIN IMMEDIATE").await?;
-        for job in group {
-            let mut savepoint = transaction.begin().await?;
+        let db = self.connection().await?;
+        run(db, "BEGIN IMMEDIATE; SAVEPOINT job").await?;
+        let last = group.len().saturating_sub(1);
+        for (at, job) in group.iter_mut().enumerate() {
+            let then = match (job.run(db).await, at == last) {
+                (true, false) => "RELEASE job; SAVEPOINT job",
+                (true, true) => "COMMIT",
+                (false, false) => "ROLLBACK TO job",
+                (false, true) => "ROLLBACK TO job; COMMIT",
+            };
             // A full disk can make SQLite roll back everything; then this fails, and with it the whole group.
-            if job.run(&mut savepoint).await {
-                savepoint.commit().await?;
-            } else {
-                savepoint.rollback().await?;
-            }
+            run(db, then).await?;
         }
-        Ok(transaction.commit().await?)
+        Ok(())
     }
 
     async fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
@@ -259,6 +263,11 @@ impl Writing {
             self.news.tell();
         }
     }
+}
+
+async fn run(db: &mut SqliteConnection, statements: &'static str) -> Result<(), StoreError> {
+    sqlx::raw_sql(statements).execute(db).await?;
+    Ok(())
 }
 
 #[cfg(test)]
