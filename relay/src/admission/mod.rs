@@ -4,6 +4,7 @@
 
 mod credential;
 mod directory;
+mod fresh;
 mod host;
 
 use std::net::IpAddr;
@@ -21,6 +22,7 @@ use zegel_core::submission::Submission;
 use zegel_core::submitter::{NotAllowed, Submitter};
 
 use self::credential::Desk;
+use self::fresh::Fresh;
 use self::host::Hosts;
 use crate::config;
 use crate::dns::Resolver;
@@ -50,6 +52,9 @@ pub struct Gate {
     hosts: Option<Hosts>,
     /// `None`: the store alone knows who has an account.
     directory: Option<Directory>,
+    /// Logins that are good, and authors that have an account.
+    logins: Fresh,
+    authors: Fresh,
 }
 
 /// What is asked at MAIL.
@@ -85,7 +90,14 @@ pub enum Admission {
 
 impl Gate {
     pub fn new(store: Store) -> Self {
-        Self { store, desk: Arc::new(Desk::new()), hosts: None, directory: None }
+        Self {
+            store,
+            desk: Arc::new(Desk::new()),
+            hosts: None,
+            directory: None,
+            logins: Fresh::new(),
+            authors: Fresh::new(),
+        }
     }
 
     /// Lets mail servers in that SPF authorises. `hostname` is our own.
@@ -122,9 +134,11 @@ impl Gate {
 
     /// A credential that was revoked since AUTH is good for the message in hand and for no other.
     async fn known(&self, submitter: Submitter, sender: Option<&Address>) -> Admission {
-        if let Submitter::Credential { login, .. } = &submitter {
+        if let Submitter::Credential { login, .. } = &submitter
+            && !self.logins.knows(login)
+        {
             match self.store.is_valid_login(login).await {
-                Ok(true) => {}
+                Ok(true) => self.logins.keep(login),
                 Ok(false) => return Admission::NotAllowed(NotAllowed::Revoked),
                 Err(error) => {
                     error!(%login, "whether {login} is revoked cannot be found out: {error}");
@@ -141,7 +155,12 @@ impl Gate {
     /// Whether this submitter may hand over mail of this author.
     pub async fn author(&self, submitter: &Submitter, author: &Address) -> Result<(), Verdict> {
         submitter.may_speak_for(author).map_err(Refused::NotAllowed)?;
-        directory::author(&self.store, self.directory.as_ref(), author).await
+        let key = author.key();
+        if !self.authors.knows(&key) {
+            directory::author(&self.store, self.directory.as_ref(), author).await?;
+            self.authors.keep(&key);
+        }
+        Ok(())
     }
 }
 
