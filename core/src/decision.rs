@@ -5,22 +5,27 @@
 //!
 //! | rung | stands there | holds when | asks |
 //! |---|---|---|---|
-//! | account | always | the recipient has an account with a second factor | `Account` |
+//! | account | always | the recipient has an account with a second factor, or an inbox of the organisation's own | `Account`, `Server` |
 //! | NTA 7516 | always | both domains qualify | `Nta7516` |
 //! | direct delivery | the header asks for it | the server meets the header's minimum | `Server` |
 //! | custom access right | always | the message brings a number or a code for this recipient | – |
-//! | transport security | always | the server meets the organisation's level, and the header's | `Server` |
+//! | transport security | always | the server meets the organisation's level, and the header's; the domain may be a preferred one | `Server` |
 //! | SMS | always | a shared number is on file | `SharedNumber` |
 //! | access code | always | a shared code is on file | `SharedCode` |
 //! | e-mail | always | allowed, and the header's minimum met or waived | `Server` |
 //!
 //! Who asked for a custom access right whose method is switched off gets that or a stronger proof of the person, or is
 //! asked again: SMS stands above access code, and neither transport security nor e-mail proves who reads.
+//!
+//! A domain that the organisation prefers direct delivery to stands on the rung of transport security, as if the organisation
+//! allowed it for that domain: it is the organisation's choice for all messages, so what a message itself asks for, a custom
+//! access right among it, goes before.
 
-use std::fmt;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
+use crate::nta7516::{self, Unqualified};
 use crate::transport::{Floor, Miss};
 
 /// What the message asks for this recipient.
@@ -69,6 +74,16 @@ pub enum Rung {
     Email,
 }
 
+/// What the administrator says about the recipient's domain. It is known before anything is asked.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Mail goes straight into the inboxes of this domain, which are the organisation's own, over connections of this level
+    /// (inbound direct delivery). The administrator's word stands for an account of everybody there.
+    pub inbox: Option<Floor>,
+    /// Direct delivery is tried although the organisation does not allow transport security in general.
+    pub preferred: bool,
+}
+
 /// What the shell must find out before the ladder can go on.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Question {
@@ -90,12 +105,17 @@ pub enum Answer {
     No,
     /// The server was seen to miss the floor; only for [`Question::Server`], where it is a `No` with its reason.
     Missed(Miss),
+    /// Only for [`Question::Nta7516`], where it is a `No` with its reason.
+    Unqualified(Unqualified),
     Unknown,
 }
 
-/// What is known so far: each question with its answer.
+/// What is known so far: each question with its answer, and what is known without asking.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts(Vec<(Question, Answer)>);
+pub struct Facts {
+    reach: Reach,
+    answers: Vec<(Question, Answer)>,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -127,6 +147,8 @@ pub enum Outcome {
 #[serde(rename_all = "kebab-case")]
 pub enum Method {
     Account,
+    /// Direct, into an inbox of the organisation's own.
+    Inbox(Floor),
     /// Direct, over DANE only.
     Nta7516,
     /// Direct, because the header's minimum is met.
@@ -145,6 +167,8 @@ pub enum Why {
     NotAsked,
     NoAccount,
     NotQualified,
+    /// The domains do not both qualify for NTA 7516, and why.
+    Unqualified(Unqualified),
     FloorMissed(Miss),
     NothingOnFile,
     /// The server does not meet the floor: e-mail verification would send the code over a connection below it.
@@ -200,11 +224,11 @@ pub fn decide(wish: &Wish, policy: &Policy, facts: &Facts) -> Verdict {
 }
 
 fn try_rung(rung: Rung, wish: &Wish, policy: &Policy, facts: &Facts) -> Step {
-    if let Some(why) = barred(rung, wish, policy) {
+    if let Some(why) = barred(rung, wish, policy, facts.reach) {
         return Step::Passed(why);
     }
     match rung {
-        Rung::Account => by_fact(facts, Question::Account, Method::Account, Why::NoAccount),
+        Rung::Account => by_account(wish, facts),
         Rung::Nta7516 => by_nta7516(facts),
         Rung::DirectDelivery => match wish.direct {
             Some(floor) => by_server(facts, floor, Method::DirectDelivery(floor)),
@@ -215,10 +239,13 @@ fn try_rung(rung: Rung, wish: &Wish, policy: &Policy, facts: &Facts) -> Step {
             None => Step::Passed(Why::NotAsked),
         },
         // The stricter of the two, where the organisation has a level at all.
-        Rung::TransportSecurity => match policy.transport.max(policy.transport.and(wish.direct)) {
-            Some(floor) => by_server(facts, floor, Method::TransportSecurity(floor)),
-            None => Step::Passed(Why::SwitchedOff),
-        },
+        Rung::TransportSecurity => {
+            let level = policy.level(facts.reach);
+            match level.max(level.and(wish.direct)) {
+                Some(floor) => by_server(facts, floor, Method::TransportSecurity(floor)),
+                None => Step::Passed(Why::SwitchedOff),
+            }
+        }
         Rung::Sms => by_fact(facts, Question::SharedNumber, Method::Sms, Why::NothingOnFile),
         Rung::AccessCode => {
             by_fact(facts, Question::SharedCode, Method::AccessCode, Why::NothingOnFile)
@@ -228,8 +255,8 @@ fn try_rung(rung: Rung, wish: &Wish, policy: &Policy, facts: &Facts) -> Step {
 }
 
 /// Why a rung is out of the question, whatever the facts.
-fn barred(rung: Rung, wish: &Wish, policy: &Policy) -> Option<Why> {
-    if !policy.allows(rung, wish) {
+fn barred(rung: Rung, wish: &Wish, policy: &Policy, reach: Reach) -> Option<Why> {
+    if !policy.allows(rung, wish, reach) {
         return Some(Why::SwitchedOff);
     }
     // Behind its own rung, an access right is only still there when its method is switched off.
@@ -240,16 +267,31 @@ fn barred(rung: Rung, wish: &Wish, policy: &Policy) -> Option<Why> {
     weaker.then_some(Why::WeakerThanAsked)
 }
 
+/// An inbox of the organisation's own takes the message itself, over a connection that meets its level and the header's
+/// minimum. When it misses them, an account still leads to the portal.
+fn by_account(wish: &Wish, facts: &Facts) -> Step {
+    let account = |otherwise| by_fact(facts, Question::Account, Method::Account, otherwise);
+    let Some(floor) = facts.reach.inbox.max(facts.reach.inbox.and(wish.direct)) else {
+        return account(Why::NoAccount);
+    };
+    match by_server(facts, floor, Method::Inbox(floor)) {
+        Step::Passed(why) => account(why),
+        step => step,
+    }
+}
+
 fn by_fact(facts: &Facts, question: Question, method: Method, otherwise: Why) -> Step {
     match facts.answer(question) {
         None => Step::Ask(question),
         Some(Answer::Yes) => Step::Holds(method),
+        Some(Answer::Unqualified(why)) => Step::Passed(Why::Unqualified(*why)),
         Some(Answer::No | Answer::Missed(_)) => Step::Passed(otherwise),
         Some(Answer::Unknown) => Step::Unknown,
     }
 }
 
-/// NTA 7516 goes over DANE only: a connection that was seen to miss it ends the qualification.
+/// NTA 7516 goes over DANE only. A delivery that has come to a lower rung, where a connection was seen to miss DANE, does not
+/// come back here.
 fn by_nta7516(facts: &Facts) -> Step {
     let step = by_fact(facts, Question::Nta7516, Method::Nta7516, Why::NotQualified);
     match (step, facts.answer(Question::Server(Floor::Dane))) {
@@ -265,7 +307,7 @@ fn by_server(facts: &Facts, floor: Floor, method: Method) -> Step {
         None => Step::Ask(Question::Server(floor)),
         Some(Answer::Yes) => Step::Holds(method),
         Some(Answer::Missed(miss)) => Step::Passed(Why::FloorMissed(miss)),
-        Some(Answer::No) => Step::Passed(Why::BelowFloor),
+        Some(Answer::No | Answer::Unqualified(_)) => Step::Passed(Why::BelowFloor),
         Some(Answer::Unknown) => Step::Unknown,
     }
 }
@@ -296,7 +338,13 @@ impl Right {
 }
 
 impl Policy {
-    fn allows(&self, rung: Rung, wish: &Wish) -> bool {
+    /// What transport security must prove to count as verification: the organisation's level, and for a preferred domain
+    /// without one a certificate of a proven name (what Zivver's list of domains for direct delivery demands).
+    fn level(&self, reach: Reach) -> Option<Floor> {
+        self.transport.or(reach.preferred.then_some(Floor::Pkix))
+    }
+
+    fn allows(&self, rung: Rung, wish: &Wish, reach: Reach) -> bool {
         match rung {
             Rung::Account => self.account,
             Rung::Nta7516 => self.nta7516,
@@ -306,7 +354,7 @@ impl Policy {
                 Some(Right::AccessCode) => self.access_code,
                 None => true,
             },
-            Rung::TransportSecurity => self.transport.is_some(),
+            Rung::TransportSecurity => self.level(reach).is_some(),
             Rung::Sms => self.sms,
             Rung::AccessCode => self.access_code,
             Rung::Email => self.email,
@@ -341,16 +389,22 @@ impl Facts {
         })
     }
 
+    /// The same, with what the administrator says about the recipient's domain.
+    #[must_use]
+    pub fn reaching(self, reach: Reach) -> Self {
+        Self { reach, ..self }
+    }
+
     /// Adds an answer; a later one to the same question takes the place of the earlier.
     #[must_use]
     pub fn with(mut self, question: Question, answer: Answer) -> Self {
-        self.0.retain(|(asked, _)| *asked != question);
-        self.0.push((question, answer));
+        self.answers.retain(|(asked, _)| *asked != question);
+        self.answers.push((question, answer));
         self
     }
 
     pub fn answer(&self, question: Question) -> Option<&Answer> {
-        self.0.iter().find(|(asked, _)| *asked == question).map(|(_, answer)| answer)
+        self.answers.iter().find(|(asked, _)| *asked == question).map(|(_, answer)| answer)
     }
 
     /// What is known about the server and this floor. Who misses a floor misses every stronger one, and who meets one
@@ -360,7 +414,7 @@ impl Facts {
             return Some(Answer::Missed(Miss::UnknownDemand));
         }
         let known = |reaches: fn(Floor, Floor, &Answer) -> bool| {
-            self.0.iter().find_map(|(question, answer)| match question {
+            self.answers.iter().find_map(|(question, answer)| match question {
                 Question::Server(other) if reaches(*other, floor, answer) => Some(answer.clone()),
                 _ => None,
             })
@@ -373,66 +427,30 @@ impl Facts {
     }
 }
 
+impl From<nta7516::Verdict> for Answer {
+    fn from(verdict: nta7516::Verdict) -> Self {
+        match verdict {
+            nta7516::Verdict::Yes(_) => Self::Yes,
+            nta7516::Verdict::No(why) => Self::Unqualified(why),
+            nta7516::Verdict::Unknown => Self::Unknown,
+        }
+    }
+}
+
 impl Method {
     /// The floor of a direct method; `None` for those that lead to the portal.
     pub fn floor(self) -> Option<Floor> {
         match self {
             Self::Nta7516 => Some(Floor::Dane),
-            Self::DirectDelivery(floor) | Self::TransportSecurity(floor) => Some(floor),
+            Self::Inbox(floor) | Self::DirectDelivery(floor) | Self::TransportSecurity(floor) => {
+                Some(floor)
+            }
             Self::Account | Self::Sms | Self::AccessCode | Self::Email => None,
         }
     }
 
     pub fn is_direct(self) -> bool {
         self.floor().is_some()
-    }
-}
-
-impl fmt::Display for Method {
-    /// The name that stands in logs and lists, such as `direct-delivery`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Account => "account",
-            Self::Nta7516 => "nta7516",
-            Self::DirectDelivery(_) => "direct-delivery",
-            Self::TransportSecurity(_) => "transport-security",
-            Self::Sms => "sms",
-            Self::AccessCode => "access-code",
-            Self::Email => "email",
-        })
-    }
-}
-
-impl fmt::Display for Rung {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Account => "account",
-            Self::Nta7516 => "nta7516",
-            Self::DirectDelivery => "direct-delivery",
-            Self::CustomAccessRight => "custom-access-right",
-            Self::TransportSecurity => "transport-security",
-            Self::Sms => "sms",
-            Self::AccessCode => "access-code",
-            Self::Email => "email",
-        })
-    }
-}
-
-impl fmt::Display for Why {
-    /// One clause of plain English.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::SwitchedOff => "the organisation has switched it off",
-            Self::NotAsked => "the message does not ask for it",
-            Self::NoAccount => "the recipient has no account with a second factor",
-            Self::NotQualified => "the domains do not both qualify",
-            Self::FloorMissed(miss) => return miss.fmt(f),
-            Self::NothingOnFile => "nothing is on file for the recipient",
-            Self::BelowFloor => {
-                "the recipient's server is below the minimum that the message asks for"
-            }
-            Self::WeakerThanAsked => "the message asks for a stronger proof",
-        })
     }
 }
 

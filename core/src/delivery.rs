@@ -102,6 +102,8 @@ pub enum Event {
         text: String,
     },
     FloorMissed(Floor, Miss),
+    /// The domains do not qualify any more for the method that was settled.
+    Disqualified,
     FactorGiven,
     Opened,
     /// The clock passed a due time that ends this state (hold over).
@@ -149,6 +151,9 @@ pub struct Impossible {
 /// Beyond the way that most deliveries take:
 /// - A bounce fails what was sent, unless the recipient has read it.
 /// - A notification whose acceptance was lost on its way may be opened before it counts as sent.
+/// - What goes by NTA 7516 waits where its server misses DANE: the norm forbids that an outage sends it as ordinary mail, and a
+///   host without DANE, in a domain that says it follows the norm, is one, or an attack. Only a clear "no" of the domains
+///   sends it back to the ladder, after a pause, as name servers may not yet agree.
 /// - A notification misses a floor where the codes that follow it would miss it as well.
 /// - Retention that ends before anything was sent is reported: the recipient will not get the message.
 /// - What failed still expires: until then its key must exist for the sender's own pages, after that it must not.
@@ -179,6 +184,13 @@ pub fn step(
             clock.again_later(state, last)
         }
         (Planned { method, .. }, Event::Accepted(_)) => (Sent { method: *method, at: now }, vec![]),
+        (Planned { method: Method::Nta7516, .. }, Event::FloorMissed(_, miss)) => {
+            clock.again_later(state, short_of_nta7516(miss))
+        }
+        (Planned { method: Method::Nta7516, missed, wait, .. }, Event::Disqualified) => (
+            Undecided { due: now.plus(retry.first), tries: 0, missed: missed.clone(), wait: *wait },
+            vec![],
+        ),
         (Planned { missed, wait, .. }, Event::FloorMissed(floor, miss)) => (
             Undecided { due: now, tries: 0, missed: with_miss(missed, floor, miss), wait: *wait },
             vec![],
@@ -224,6 +236,11 @@ pub fn step(
 }
 
 const UNSENT_AT_RETENTION: &str = "the message expired before it could be sent";
+
+/// What is said of a server that missed DANE for mail that goes by NTA 7516: it is a temporary error.
+pub fn short_of_nta7516(miss: Miss) -> String {
+    format!("4.7.5 {miss}, and NTA 7516 demands DANE")
+}
 
 /// What the times of one step hang on.
 struct Clock<'a> {
@@ -292,6 +309,7 @@ impl Event {
             Self::Refused { .. } => "refused",
             Self::NoRoute { .. } => "no-route",
             Self::FloorMissed(..) => "floor-missed",
+            Self::Disqualified => "disqualified",
             Self::FactorGiven => "factor-given",
             Self::Opened => "opened",
             Self::TimeUp => "time-up",

@@ -16,6 +16,8 @@
 //! - [`conversation::Conversation`]: the recipients who see each other; every Bcc recipient has one alone.
 //! - [`decision`]: the ladder; how a recipient is verified, and why each stronger rung was passed over.
 //! - [`transport::Floor`]: the least that a connection must prove; [`transport::Seen`]: what it did prove.
+//! - [`nta7516`]: whether two domains have agreed to exchange mail over DANE only.
+//! - [`domain_list`]: domains in a text file, one on a line.
 //! - [`dane`]: what TLSA records demand of a connection, and whether a certificate is the one they name (RFC 7672).
 //! - [`delivery::State`]: where one delivery stands; [`delivery::step`] is the only way from one to the next.
 //! - [`spf`]: whether a server may send for a domain (RFC 7208), and whether that proves enough.
@@ -33,6 +35,7 @@ pub mod dane;
 pub mod decision;
 pub mod delivery;
 pub mod directive;
+pub mod domain_list;
 pub mod envelope;
 pub mod label;
 pub mod marker;
@@ -40,6 +43,7 @@ pub mod message;
 pub mod mime;
 pub mod moment;
 pub mod notice;
+pub mod nta7516;
 pub mod outgoing;
 pub mod own_id;
 pub mod phone;

@@ -68,6 +68,8 @@ pub enum Certificate {
     ValidationFailure,
     /// Not valid, and of the server's TLSA records none can be used.
     TlsaInvalid,
+    /// Not one of those that the administrator names.
+    NotPinned,
 }
 
 /// Why an MX host's name is authentic (product.md, section 5).
@@ -158,6 +160,7 @@ impl fmt::Display for Certificate {
             Self::TlsaInvalid => {
                 "the server's certificate is not valid, and none of its TLSA records can be used"
             }
+            Self::NotPinned => "the server's certificate is not one that the administrator names",
         })
     }
 }
@@ -189,7 +192,7 @@ mod tests {
     use super::*;
 
     const FLOORS: [Floor; 4] = [Floor::Tls, Floor::Pkix, Floor::Dane, Floor::Impossible];
-    const CERTIFICATES: [Certificate; 9] = [
+    const CERTIFICATES: [Certificate; 10] = [
         Certificate::None,
         Certificate::Valid,
         Certificate::DaneValid,
@@ -199,6 +202,7 @@ mod tests {
         Certificate::CertificateNotTrusted,
         Certificate::ValidationFailure,
         Certificate::TlsaInvalid,
+        Certificate::NotPinned,
     ];
     const AUTHENTIC: [Option<Authentic>; 6] = [
         None,

@@ -1,3 +1,5 @@
+mod reach;
+
 use super::*;
 
 const ON: Policy = Policy {
@@ -72,8 +74,19 @@ impl World {
 /// Climbs as the shell does. Returns the decision and what was asked.
 #[track_caller]
 fn climb(wish: &Wish, policy: &Policy, world: &World) -> (Decision, Vec<Question>) {
+    climb_to(wish, policy, world, Reach::default())
+}
+
+/// The same for a domain of which the administrator says this.
+#[track_caller]
+fn climb_to(
+    wish: &Wish,
+    policy: &Policy,
+    world: &World,
+    reach: Reach,
+) -> (Decision, Vec<Question>) {
     let mut asked = Vec::new();
-    let mut facts = Facts::none();
+    let mut facts = Facts::none().reaching(reach);
     loop {
         match decide(wish, policy, &facts) {
             Verdict::Settled(decision) => return (decision, asked),
@@ -355,6 +368,7 @@ fn check_climb(wish: &Wish, policy: &Policy, world: &World) {
 
     let allowed = match decision.outcome {
         Outcome::By(Method::Account) => policy.account,
+        Outcome::By(Method::Inbox(_)) => false,
         Outcome::By(Method::Nta7516) => policy.nta7516,
         Outcome::By(Method::DirectDelivery(floor)) => policy.direct && wish.direct == Some(floor),
         Outcome::By(Method::TransportSecurity(floor)) => {

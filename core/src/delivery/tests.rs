@@ -26,7 +26,7 @@ fn deferred() -> Event {
 const COLUMNS: [&str; 9] =
     ["undecided", "direct", "portal", "held", "sent-direct", "sent", "opened", "failed", "expired"];
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 9]); 16] = [
+const TABLE: [(&str, [&str; 9]); 17] = [
     ("settled by",     ["planned",    "-",          "-",          "-",         "-",         "-",         "-",         "-",         "-"]),
     ("settled sender", ["held?",      "-",          "-",          "-",         "-",         "-",         "-",         "-",         "-"]),
     ("settled none",   ["failed!",    "-",          "-",          "-",         "-",         "-",         "-",         "-",         "-"]),
@@ -36,6 +36,7 @@ const TABLE: [(&str, [&str; 9]); 16] = [
     ("refused",        ["-",          "failed!",    "failed!",    "-",         "failed!",   "failed!",   "-",         "-",         "-"]),
     ("no-route",       ["failed!",    "failed!",    "failed!",    "-",         "-",         "-",         "-",         "-",         "-"]),
     ("floor-missed",   ["-",          "undecided",  "undecided",  "-",         "-",         "-",         "-",         "-",         "-"]),
+    ("disqualified",   ["-",          "-",          "-",          "-",         "-",         "-",         "-",         "-",         "-"]),
     ("factor-given",   ["-",          "-",          "-",          "undecided", "-",         "-",         "-",         "-",         "-"]),
     ("opened",         ["-",          "-",          "opened",     "-",         "-",         "opened",    "opened",    "-",         "-"]),
     ("time-up",        ["-",          "-",          "-",          "failed!",   "-",         "-",         "-",         "-",         "-"]),
@@ -82,6 +83,7 @@ fn event(row: &str) -> Event {
         },
         "no-route" => Event::NoRoute { enhanced: "5.1.10".into(), text: "null MX".into() },
         "floor-missed" => Event::FloorMissed(Floor::Tls, Miss::HandshakeFailed),
+        "disqualified" => Event::Disqualified,
         "factor-given" => Event::FactorGiven,
         "opened" => Event::Opened,
         "time-up" => Event::TimeUp,
@@ -213,4 +215,23 @@ fn a_state_outlives_the_process() {
     };
     let json = serde_json::to_string(&state).unwrap();
     assert_eq!(serde_json::from_str::<State>(&json).unwrap(), state, "{json}");
+}
+
+#[test]
+fn what_goes_by_nta7516_waits_for_dane_and_leaves_only_when_the_domains_say_no() {
+    let state = planned(Method::Nta7516);
+    let missed = Event::FloorMissed(Floor::Dane, Miss::DaneRequired);
+    let (waiting, effects) = run(&state, missed.clone(), NOW);
+    let State::Planned { method: Method::Nta7516, due, tries: 1, missed: none, .. } = &waiting
+    else {
+        panic!("{waiting:?}")
+    };
+    assert_eq!((*due, none.len(), effects), (NOW.plus(Retry::default().first), 0, vec![]));
+    let (_, effects) = run(&waiting, missed.clone(), at(5));
+    assert!(matches!(&effects[..], [Effect::ReportDelay { last }] if last.starts_with("4.7.5 ")));
+    let (ended, _) = run(&waiting, missed, at(120));
+    assert!(matches!(ended, State::Failed { why: Failure::TriesUsedUp { .. }, .. }), "{ended:?}");
+    let (undecided, effects) = run(&waiting, Event::Disqualified, NOW);
+    let State::Undecided { due, tries: 0, .. } = undecided else { panic!("{undecided:?}") };
+    assert_eq!((due, effects), (NOW.plus(Retry::default().first), vec![]));
 }
