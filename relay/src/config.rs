@@ -6,6 +6,7 @@ mod directory;
 mod gateway;
 mod soundness;
 mod values;
+mod ways;
 
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
@@ -23,6 +24,7 @@ pub use directory::{ActiveFilter, Directory, Filter, Ldap, LdapUrl};
 pub use gateway::{Gateway, Listener, Service, Spf};
 pub use sms::Sms;
 pub use values::{Mode, Origin, Span};
+pub use ways::{Fingerprint, HeaderLine, Hop, Inbound, ListUrl, Nta7516, Pin};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -51,6 +53,14 @@ pub struct Config {
     pub dns: Dns,
     #[serde(default)]
     pub outbound: Outbound,
+    /// Own domains whose mail goes straight into their inboxes.
+    #[serde(default)]
+    pub inbound: Vec<Inbound>,
+    /// Domains that have these mail servers and this proof alone.
+    #[serde(default)]
+    pub pin: Vec<Pin>,
+    #[serde(default)]
+    pub nta7516: Option<Nta7516>,
     #[serde(default)]
     pub policy: Policy,
     pub portal: Portal,
@@ -112,6 +122,12 @@ pub struct Outbound {
     pub pinned: Vec<Domain>,
     /// The local address to connect from.
     pub source: Option<IpAddr>,
+    /// Domains to which direct delivery is tried although their messages do not ask for it.
+    pub prefer_direct: Vec<Domain>,
+    /// More of them, in a file: one on a line. It is read again when it changes.
+    pub prefer_direct_file: Option<PathBuf>,
+    /// More of them, from a web server, in the same form. It is fetched every hour.
+    pub prefer_direct_url: Option<ListUrl>,
 }
 
 /// Whether an MX host's name must be authentic before its certificate counts (product.md, section 5).
@@ -204,6 +220,9 @@ impl Default for Outbound {
             mx_authenticity: MxAuthenticity::Required,
             pinned: Vec::new(),
             source: None,
+            prefer_direct: Vec::new(),
+            prefer_direct_file: None,
+            prefer_direct_url: None,
         }
     }
 }

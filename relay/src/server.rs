@@ -15,7 +15,7 @@ use crate::config::{self, Config};
 use crate::dns::{Resolver, SelfTest};
 use crate::intake::{Intake, Rules};
 use crate::lifecycle::{self, Lifecycle};
-use crate::outbound::Outbound;
+use crate::outbound::{Outbound, Preferred};
 use crate::pipeline::{Pipeline, Settings, Texting};
 use crate::portal::{self, Portal};
 use crate::sms::Sender;
@@ -66,8 +66,8 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let lifecycle = Lifecycle::new();
     let signals = Signals::listen()?;
     let resolver = Resolver::new(&config.dns).map_err(Fatal)?;
-    let outbound = Outbound::new(config.hostname.as_str(), resolver.clone(), &config.outbound)
-        .map_err(Fatal)?;
+    let outbound = Outbound::of(&config, resolver.clone()).map_err(Fatal)?;
+    let preferred = outbound.preferred().clone();
     let tls = portal::tls(&config.portal).map_err(|error| Fatal(error.to_string()))?;
     let marker_key = config.marker_key().map_err(|error| Fatal(error.to_string()))?;
     let texting = config.sms.as_ref().map(texting).transpose()?;
@@ -111,11 +111,12 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
         portal::serve(sockets.portal, tls, portal, limits.clone(), lifecycle.clone()),
     );
     watch(&lifecycle, "pipeline", pipeline.run(limits.deliveries_max, lifecycle.clone()));
+    watch(&lifecycle, "lists", preferred.clone().keep(lifecycle.clone()));
     watch(&lifecycle, "sweeper", sweep(store.clone(), config.retention.rows.0, lifecycle.clone()));
     watch(&lifecycle, "store", last(store.clone(), lifecycle.clone()));
 
     ready(&config);
-    let told = until_told_to_stop(signals, &certificates, &lifecycle).await;
+    let told = until_told_to_stop(signals, &certificates, &preferred, &lifecycle).await;
     stop(&lifecycle).await;
     store.close().await;
     told
@@ -193,6 +194,7 @@ fn ready(config: &Config) {
 async fn until_told_to_stop(
     signals: Signals,
     certificates: &[Certificate],
+    preferred: &Preferred,
     lifecycle: &Lifecycle,
 ) -> Result<(), Fatal> {
     let Signals { mut term, mut interrupt, mut hangup } = signals;
@@ -201,7 +203,10 @@ async fn until_told_to_stop(
             _ = term.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             () = lifecycle.stopping() => return Err(Fatal("a part of the relay ended by itself; see above".into())),
-            _ = hangup.recv() => certificates.iter().for_each(reload),
+            _ = hangup.recv() => {
+                certificates.iter().for_each(reload);
+                preferred.reload();
+            }
         }
     }
 }

@@ -24,11 +24,12 @@ pub struct Dns {
 pub struct Zone {
     name: String,
     records: Vec<String>,
+    signed: bool,
 }
 
 impl Zone {
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), records: Vec::new() }
+        Self { name: name.to_owned(), records: Vec::new(), signed: true }
     }
 
     /// A domain whose only mail server is `mx.NAME` at this address.
@@ -45,6 +46,12 @@ impl Zone {
     pub fn record(mut self, record: &str) -> Self {
         self.records.push(record.to_owned());
         self
+    }
+
+    /// Left unsigned where all others are signed.
+    #[must_use]
+    pub fn unsigned(self) -> Self {
+        Self { signed: false, ..self }
     }
 
     fn file(&self) -> String {
@@ -66,8 +73,8 @@ impl Dns {
     /// The same with a root of its own, and all of it signed (DNSSEC): the zones stand below `test.`
     pub async fn start_signed(place: &Place, host: u8, zones: &[Zone]) -> Self {
         let directory = place.directory("dns", "root");
-        let names: Vec<_> =
-            ["", "test"].into_iter().chain(zones.iter().map(|zone| zone.name.as_str())).collect();
+        let signed = zones.iter().filter(|zone| zone.signed).map(|zone| zone.name.as_str());
+        let names: Vec<_> = ["", "test"].into_iter().chain(signed).collect();
         let mut text = configuration(&directory, place.at(host), zones);
         text = text.replace("    journal-content: none\n", SIGNED);
         text += "  - domain: test.\n    file: test.zone\n  - domain: .\n    file: root.zone\n";
@@ -174,6 +181,9 @@ fn configuration(directory: &Path, server: SocketAddr, zones: &[Zone]) -> String
     );
     for zone in zones {
         let _ = writeln!(text, "  - domain: {}", zone.name);
+        if !zone.signed {
+            text += "    dnssec-signing: off\n";
+        }
     }
     text
 }

@@ -104,8 +104,11 @@ pub struct Setup {
     pub gateway: Option<String>,
     /// The relay sends text messages to the Netherlands by [`Kannel`](crate::kannel::Kannel), which the test starts.
     pub texts: bool,
-    /// Further records: the domain with a server whose zone has it, and the record as a zone file has it.
+    /// Further records: the domain with a server whose zone has it, and the record as a zone file has it, where `{address}`
+    /// stands for that of the domain's server.
     pub records: Vec<(&'static str, String)>,
+    /// Domains whose zones are not signed although all others are.
+    pub unsigned: Vec<&'static str>,
 }
 
 #[derive(Debug)]
@@ -154,6 +157,7 @@ impl Default for Setup {
             gateway: None,
             texts: false,
             records: Vec::new(),
+            unsigned: Vec::new(),
         }
     }
 }
@@ -225,7 +229,11 @@ impl World {
             let front = if sends_itself { place.at(SENDING) } else { *server };
             let records = setup.records.iter().filter(|(of, _)| of == domain);
             let zone = Zone::with_mail_server(domain, front.ip());
-            let zone = records.fold(zone, |zone, (_, record)| zone.record(record));
+            let zone = if setup.unsigned.contains(domain) { zone.unsigned() } else { zone };
+            let address = front.ip().to_string();
+            let zone = records.fold(zone, |zone, (_, record)| {
+                zone.record(&record.replace("{address}", &address))
+            });
             if setup.dane { zone.record(&format!("_25._tcp.mx {}", ca.tlsa())) } else { zone }
         };
         let mut zones: Vec<_> = servers.iter().map(zone).collect();
@@ -307,6 +315,16 @@ impl<M: MailServer> Lab<M> {
     /// Somebody who calls there.
     pub fn caller(&self) -> Caller {
         Caller::new(GATEWAY_HOST, self.ca.root())
+    }
+
+    /// Starts the relay anew with further lines in `[outbound]`, and further tables.
+    pub async fn reconfigure(&mut self, outbound: &str, tables: &str) {
+        let file = self.place.file("relay.toml");
+        let text = std::fs::read_to_string(file).expect("read the relay's configuration");
+        let text = text.replace("[outbound]\n", &format!("[outbound]\n{outbound}\n"));
+        self.relay.stop().await;
+        self.place.write("relay.toml", &format!("{text}\n{tables}\n"));
+        self.relay.resume().await;
     }
 
     /// The relay's database and sealed files.

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
+use zegel_core::address::Domain;
+
 use super::{Failure, say};
 use crate::admission::Directory;
 use crate::certificate;
@@ -51,10 +53,10 @@ fn problems(config: &Config) -> Vec<String> {
     }
     match Resolver::new(&config.dns) {
         Err(error) => found.push(format!("dns: {error}")),
-        Ok(resolver) => {
-            let outbound = Outbound::new(config.hostname.as_str(), resolver, &config.outbound);
-            found.extend(outbound.err().map(|error| format!("outbound: {error}")));
-        }
+        Ok(resolver) => match Outbound::of(config, resolver) {
+            Ok(outbound) => found.extend(outbound.preferred().problem()),
+            Err(error) => found.push(format!("outbound: {error}")),
+        },
     }
     if let Err(error) = config.marker_key() {
         found.push(error.to_string());
@@ -111,6 +113,7 @@ fn effective(config: &Config) -> Result<String, std::fmt::Error> {
     for listener in &config.gateway.listeners {
         writeln!(text, "gateway          {listener}")?;
     }
+    text.push_str(&ways(config)?);
     writeln!(
         text,
         "portal           {} on {}",
@@ -140,6 +143,23 @@ fn effective(config: &Config) -> Result<String, std::fmt::Error> {
     )?;
     writeln!(text, "text messages    {}", config.sms.as_ref().map_or("off".into(), texting))?;
     writeln!(text, "message-size-max {}", config.limits.message_size_max)?;
+    Ok(text)
+}
+
+/// What goes before the MX records.
+fn ways(config: &Config) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    for inbound in &config.inbound {
+        let (domain, hop, level) = (&inbound.domain, &inbound.next_hop.host, inbound.level);
+        writeln!(text, "inbound          {domain} by {hop}, at {level}")?;
+    }
+    for pin in &config.pin {
+        writeln!(text, "pin              {}, at {}", pin.domain, pin.level)?;
+    }
+    if let Some(nta7516) = &config.nta7516 {
+        let domains: Vec<_> = nta7516.domains.iter().map(Domain::as_str).collect();
+        writeln!(text, "nta7516          for {}", domains.join(" "))?;
+    }
     Ok(text)
 }
 

@@ -11,12 +11,14 @@ use zegel_core::conversation::{self, Conversation, Kind};
 use zegel_core::decision::{self, Answer, Decision, Facts, Outcome, Policy, Question, Verdict};
 use zegel_core::envelope::{Envelope, Recipient};
 use zegel_core::message::{HEAD_MAX, Head};
+use zegel_core::nta7516;
 use zegel_core::submission::Submission;
 
 use super::queue::{evidence, trail};
 use super::{Failure, say};
 use crate::config::Config;
 use crate::dns::{Resolver, Trace};
+use crate::lifecycle;
 use crate::outbound::Outbound;
 
 #[derive(Debug, Args)]
@@ -48,7 +50,7 @@ impl Explain {
         let submission = Submission::new(envelope, &head, size)
             .map_err(|refusal| format!("refused: 550 {refusal}"))?;
         let (resolver, trace) = Resolver::new(&config.dns)?.traced();
-        let outbound = Outbound::new(config.hostname.as_str(), resolver, &config.outbound)?;
+        let outbound = Outbound::of(config, resolver)?;
         for part in conversation::split(&submission.envelope.recipients, &submission.addressees) {
             say(explain_conversation(&part, &submission, &config.policy, (&outbound, &trace))
                 .await?
@@ -95,12 +97,13 @@ async fn explain_conversation(
     }
     for recipient in &conversation.recipients {
         let wish = submission.wish(&recipient.address);
-        let mut facts = Facts::none();
+        let mut facts = Facts::none().reaching(outbound.reach(recipient.address.domain()));
         let decision = loop {
             match decision::decide(&wish, policy, &facts) {
                 Verdict::Settled(decision) => break decision,
                 Verdict::Ask(question) => {
-                    let (answer, found) = look(question, &recipient.address, outbound).await;
+                    let (answer, found) =
+                        look(question, &recipient.address, submission, outbound).await;
                     for line in trace.take() {
                         writeln!(text, "  {}: asked {line}", recipient.address)?;
                     }
@@ -121,9 +124,16 @@ async fn explain_conversation(
 async fn look(
     question: Question,
     recipient: &Address,
+    submission: &Submission,
     outbound: &Outbound,
 ) -> (Answer, Option<String>) {
-    let Question::Server(floor) = question else { return (Answer::No, None) };
+    let floor = match question {
+        Question::Server(floor) => floor,
+        Question::Nta7516 => return look_up_nta7516(recipient, submission, outbound).await,
+        Question::Account | Question::SharedNumber | Question::SharedCode => {
+            return (Answer::No, None);
+        }
+    };
     match outbound.probe(recipient).await {
         Err(why) => (Answer::Unknown, Some(why)),
         Ok(seen) => {
@@ -131,6 +141,26 @@ async fn look(
             (answer, Some(evidence(&seen)))
         }
     }
+}
+
+async fn look_up_nta7516(
+    recipient: &Address,
+    submission: &Submission,
+    outbound: &Outbound,
+) -> (Answer, Option<String>) {
+    let (sender, recipient) = (submission.from.domain(), recipient.domain());
+    let verdict = outbound.nta7516(sender, recipient, lifecycle::now()).await;
+    let found = match &verdict {
+        nta7516::Verdict::Yes(hosts) if hosts.is_empty() => {
+            Some("NTA 7516 records of both domains, for the MX hosts".to_owned())
+        }
+        nta7516::Verdict::Yes(hosts) => {
+            let hosts: Vec<_> = hosts.iter().map(|(_, host)| host.to_string()).collect();
+            Some(format!("NTA 7516 records of both domains, for {}", hosts.join(", ")))
+        }
+        nta7516::Verdict::No(_) | nta7516::Verdict::Unknown => None,
+    };
+    (verdict.into(), found)
 }
 
 fn outcome(decision: &Decision) -> String {

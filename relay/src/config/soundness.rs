@@ -29,6 +29,7 @@ impl Config {
             found.push("portal.link-days: 0 days leave no time to read; set at least 1".into());
         }
         found.extend(self.gateway.contradictions(self.portal.listen));
+        found.extend(self.way_contradictions());
         found.extend(self.directory.ldap.iter().flat_map(Ldap::contradictions));
         found.extend(self.sms.iter().flat_map(Sms::contradictions));
         found

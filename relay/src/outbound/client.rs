@@ -8,7 +8,6 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
-use zegel_core::dane::Demand;
 use zegel_core::transport::{Certificate, Floor, Miss, Seen};
 
 use super::Mail;
@@ -91,17 +90,17 @@ impl<'a> Peer<'a> {
         let mut seen = Box::new(self.bare());
         match self.approach(encryption, &mut seen).await {
             Ok((wire, offers)) => Ok(Session { peer: self, wire, offers, seen }),
-            Err(Kind::Missed(miss)) if self.host.demand != Demand::Nothing => {
-                Err(Setback { kind: self.short_of_records(miss), seen })
+            Err(Kind::Missed(miss)) if self.host.demands_proof() => {
+                Err(Setback { kind: self.short_of_demand(miss), seen })
             }
             Err(kind) => Err(Setback { kind, seen }),
         }
     }
 
-    /// Nothing may be said on a connection that falls short of the host's TLSA records. To go down the ladder would be of no
-    /// use: what follows is a mail to the same host.
-    fn short_of_records(self, miss: Miss) -> Kind {
-        self.later(format!("4.7.5 {miss}, but its TLSA records (DANE) demand a proof"))
+    /// Nothing may be said on a connection that falls short of what is demanded of every mail to its host. To go down the
+    /// ladder would be of no use: what follows is a mail to the same host.
+    fn short_of_demand(self, miss: Miss) -> Kind {
+        self.later(format!("4.7.5 {miss}, but {}", self.host.demanding()))
     }
 
     /// The end of a connection that took too long as a whole; how far it had come is not known.
@@ -212,15 +211,11 @@ impl<'a> Peer<'a> {
 }
 
 impl<'a> Session<'a> {
-    /// Lets go of a connection that does not meet the floor, or falls short of the host's TLSA records, before anything of
-    /// the mail is said.
+    /// Lets go of a connection that does not meet the floor, or falls short of what is demanded of every mail to its host,
+    /// before anything of the mail is said.
     pub(super) async fn prove(self, floor: Option<Floor>) -> Result<Proven<'a>, Setback> {
-        let demanded = self
-            .peer
-            .host
-            .demand
-            .check(&self.seen)
-            .map_err(|miss| self.peer.short_of_records(miss));
+        let demanded =
+            self.peer.host.check(&self.seen).map_err(|miss| self.peer.short_of_demand(miss));
         let reached = || floor.map_or(Ok(()), |floor| floor.check(&self.seen));
         match demanded.and_then(|()| reached().map_err(Kind::Missed)) {
             Ok(()) => Ok(Proven(self)),
@@ -275,8 +270,10 @@ impl Proven<'_> {
             let text = "the server takes no addresses with characters beyond ASCII".to_owned();
             return Err(Kind::Refused { code: 550, enhanced: Some("5.6.7".to_owned()), text });
         }
-        let (mail_from, rcpt_to) =
-            (command::mail_from(mail, offers), command::rcpt_to(mail.recipient, offers));
+        let (mail_from, rcpt_to) = (
+            command::mail_from(mail, offers, &self.0.seen),
+            command::rcpt_to(mail.recipient, offers),
+        );
         if offers.has(Extension::Pipelining) {
             self.write(Stage::MailFrom, &format!("{mail_from}\r\n{rcpt_to}")).await?;
             self.accepted(Stage::MailFrom).await?;

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use zegel_core::address::Address;
 use zegel_core::envelope::{Notify, Recipient};
+use zegel_core::transport::{Authentic, Floor, Seen};
 
 use super::Mail;
 use super::reply::Reply;
@@ -22,6 +23,7 @@ pub(super) enum Extension {
     EightBitMime,
     SmtpUtf8,
     Dsn,
+    RequireTls,
 }
 
 /// What a server offers, of that.
@@ -48,6 +50,7 @@ impl Extension {
             "8BITMIME" => Some(Self::EightBitMime),
             "SMTPUTF8" => Some(Self::SmtpUtf8),
             "DSN" => Some(Self::Dsn),
+            "REQUIRETLS" => Some(Self::RequireTls),
             _ => None,
         }
     }
@@ -60,7 +63,7 @@ pub(super) fn needs_smtputf8(mail: &Mail<'_>) -> bool {
 
 /// A server without 8BITMIME gets the content as it is, too: converting it would break its signatures, and there is
 /// hardly a server left that minds.
-pub(super) fn mail_from(mail: &Mail<'_>, offers: &Offers) -> String {
+pub(super) fn mail_from(mail: &Mail<'_>, offers: &Offers, seen: &Seen) -> String {
     let mut command = match mail.sender {
         Some(sender) => format!("MAIL FROM:<{sender}>"),
         None => "MAIL FROM:<>".to_owned(),
@@ -70,6 +73,9 @@ pub(super) fn mail_from(mail: &Mail<'_>, offers: &Offers) -> String {
     }
     if needs_smtputf8(mail) {
         command.push_str(" SMTPUTF8");
+    }
+    if offers.has(Extension::RequireTls) && requires_tls(mail, seen) {
+        command.push_str(" REQUIRETLS");
     }
     if offers.has(Extension::Dsn) {
         // A bounce must not carry content back, whoever writes it.
@@ -81,6 +87,14 @@ pub(super) fn mail_from(mail: &Mail<'_>, offers: &Offers) -> String {
         }
     }
     command
+}
+
+/// Whether the servers behind this one are to pass the mail on over proven TLS alone, or return it (RFC 8689, section 4.2.1). A
+/// client may only ask for it on a connection that proves whom it leads to. A floor that encryption alone meets asks less of
+/// this very connection, and so does not ask more of those that follow.
+fn requires_tls(mail: &Mail<'_>, seen: &Seen) -> bool {
+    let proven = Floor::Pkix.check(seen).is_ok() && seen.authentic != Some(Authentic::Waived);
+    mail.floor >= Some(Floor::Pkix) && proven
 }
 
 pub(super) fn rcpt_to(recipient: &Recipient, offers: &Offers) -> String {
@@ -129,6 +143,10 @@ fn xtext(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use zegel_core::moment::Moment;
+    use zegel_core::transport::{Certificate, Tls, TlsVersion};
+
+    use super::super::Way;
     use super::*;
 
     const ALL: &str =
@@ -137,6 +155,26 @@ mod tests {
 
     fn offers(reply: &str) -> Offers {
         Offers::read(&Reply::parse(reply.as_bytes()).unwrap().unwrap().0)
+    }
+
+    fn mail_to<'a>(
+        sender: Option<&'a Address>,
+        recipient: &'a Recipient,
+        floor: Option<Floor>,
+    ) -> Mail<'a> {
+        Mail { sender, recipient, envelope_id: None, floor, way: Way::Usual }
+    }
+
+    /// A connection with TLS.
+    fn seen(certificate: Certificate, authentic: Option<Authentic>) -> Seen {
+        let tls = Tls {
+            version: TlsVersion::V1_3,
+            cipher: String::new(),
+            fingerprint: String::new(),
+            name: None,
+        };
+        let host = "mx.example.nl".to_owned();
+        Seen { host, address: None, tls: Some(tls), certificate, authentic, at: Moment(0) }
     }
 
     fn recipient(address: &str, notify: Notify, original: Option<&str>) -> Recipient {
@@ -151,8 +189,8 @@ mod tests {
     #[track_caller]
     fn check(ehlo: &str, id: Option<&str>, recipient: &Recipient, mail: &str, rcpt: &str) {
         let sender: Address = "a@example.nl".parse().unwrap();
-        let envelope = Mail { sender: Some(&sender), recipient, envelope_id: id };
-        assert_eq!(mail_from(&envelope, &offers(ehlo)), mail);
+        let envelope = Mail { envelope_id: id, ..mail_to(Some(&sender), recipient, None) };
+        assert_eq!(mail_from(&envelope, &offers(ehlo), &seen(Certificate::Valid, None)), mail);
         assert_eq!(rcpt_to(recipient, &offers(ehlo)), rcpt);
     }
 
@@ -192,7 +230,29 @@ mod tests {
     #[test]
     fn the_null_sender_is_empty() {
         let to = recipient("b@example.nl", Notify::DEFAULT, None);
-        let mail = Mail { sender: None, recipient: &to, envelope_id: None };
-        assert_eq!(mail_from(&mail, &offers(NONE)), "MAIL FROM:<>");
+        let mail = mail_to(None, &to, None);
+        let seen = seen(Certificate::None, None);
+        assert_eq!(mail_from(&mail, &offers(NONE), &seen), "MAIL FROM:<>");
+    }
+
+    #[test]
+    fn the_servers_behind_must_prove_as_much_where_this_one_has_proved_who_it_is() {
+        let recipient = recipient("b@example.nl", Notify::DEFAULT, None);
+        let dnssec = Some(Authentic::Dnssec);
+        for (floor, certificate, authentic, asked) in [
+            (Some(Floor::Pkix), Certificate::Valid, dnssec, true),
+            (Some(Floor::Dane), Certificate::DaneValid, dnssec, true),
+            (Some(Floor::Pkix), Certificate::Valid, Some(Authentic::Waived), false),
+            (Some(Floor::Tls), Certificate::Valid, dnssec, false),
+            (None, Certificate::DaneValid, dnssec, false),
+        ] {
+            let mail = mail_to(None, &recipient, floor);
+            let seen = seen(certificate, authentic);
+            for (ehlo, offered) in [("250-mx\r\n250 REQUIRETLS\r\n", true), (NONE, false)] {
+                let said = mail_from(&mail, &offers(ehlo), &seen);
+                let expected = if asked && offered { " REQUIRETLS" } else { "" };
+                assert_eq!(said, format!("MAIL FROM:<>{expected}"), "{floor:?} {seen:?}");
+            }
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! Delivery to the recipients' mail servers. The steps of one delivery, in order:
 //!
-//! 1. `mx`: the DNS names the hosts that take the domain's mail, and whether their names can be believed; `dane`: and what
-//!    their TLSA records demand. A failed look-up defers; only a clear answer is "no route".
+//! 1. `way`: the administrator may name the hosts that take a domain's mail, or a record of the domain; `mx`: otherwise the DNS
+//!    does, and whether their names can be believed; `dane`: and what their TLSA records demand. A failed look-up defers; only
+//!    a clear answer is "no route".
 //! 2. The hosts are tried by preference, each at all of its addresses, until one takes the mail or refuses it for good.
 //! 3. `client`: connect, read the greeting, say EHLO. A server that falls short here is tried another time.
 //! 4. `tls`: STARTTLS where it is offered; EHLO again. Any certificate lets the handshake finish, and is then judged.
@@ -14,15 +15,20 @@
 //!
 //! Without a floor (mail that carries no content of a message) TLS is used where it is offered, with any certificate, and
 //! a server that offers it but cannot do it gets the mail in the clear; unless it has TLSA records: what they demand is
-//! demanded of every mail.
+//! demanded of every mail; and what the administrator demands likewise.
+//!
+//! Beside the deliveries, the room answers what the ladder asks of domains: `nta7516` and `preferred`.
 
 mod client;
 mod command;
 mod dane;
 mod mx;
+mod nta7516;
+mod preferred;
 mod reply;
 mod stuffing;
 mod tls;
+mod way;
 mod wire;
 
 #[cfg(test)]
@@ -36,16 +42,23 @@ use tokio::io::AsyncRead;
 use tokio::time::timeout;
 use tracing::info;
 use zegel_core::address::{Address, Domain};
-use zegel_core::dane::Demand;
+use zegel_core::decision::Reach;
 use zegel_core::envelope::Recipient;
+use zegel_core::moment::Moment;
+use zegel_core::nta7516::Verdict;
 use zegel_core::transport::{Certificate, Floor, Miss, Seen};
 
-use crate::config;
+use crate::config::{self, Config};
 use crate::dns::Resolver;
 
 use client::{Content, Encryption, Kind, Peer, Setback};
 use mx::{Directory, Host, Route};
+use nta7516::Nta7516;
 use tls::Connector;
+use way::Given;
+
+pub use preferred::Preferred;
+pub use way::Way;
 
 /// After this no other host is tried: the next attempt begins with the best one again.
 const HOSTS_TIME_MAX: Duration = Duration::from_mins(15);
@@ -60,6 +73,8 @@ pub struct Outbound {
     source: Option<IpAddr>,
     directory: Directory,
     connector: Connector,
+    preferred: Preferred,
+    nta7516: Nta7516,
 }
 
 /// One transaction with one recipient.
@@ -69,6 +84,9 @@ pub struct Mail<'a> {
     pub sender: Option<&'a Address>,
     pub recipient: &'a Recipient,
     pub envelope_id: Option<&'a str>,
+    /// MAIL FROM is only said on a connection that meets it. `None`: TLS is used where it is offered.
+    pub floor: Option<Floor>,
+    pub way: Way,
 }
 
 /// What became of one attempt.
@@ -108,21 +126,37 @@ impl Outbound {
             hostname: hostname.to_owned(),
             port: outbound.port,
             source: outbound.source,
-            directory: Directory::new(resolver, outbound),
+            directory: Directory::new(resolver.clone(), outbound),
             connector: Connector::new(outbound.roots.as_deref())?,
+            preferred: Preferred::new(outbound),
+            nta7516: Nta7516::new(resolver, None),
         })
     }
 
-    /// Looks up the MX hosts and hands the content to the first that takes it. With a floor, MAIL FROM is only said on a
-    /// connection that meets it; without, TLS is used where it is offered.
+    /// With all that the configuration says about ways to domains.
+    pub fn of(config: &Config, resolver: Resolver) -> Result<Self, String> {
+        let Self { hostname, port, source, directory, connector, preferred, .. } =
+            Self::new(config.hostname.as_str(), resolver.clone(), &config.outbound)?;
+        let given = Given::new(&config.inbound, &config.pin);
+        Ok(Self {
+            hostname,
+            port,
+            source,
+            connector: connector.with_roots(given.roots())?,
+            directory: directory.with_given(given),
+            preferred: preferred.with_lists(&config.outbound, &config.state_directory)?,
+            nta7516: Nta7516::new(resolver, config.nta7516.as_ref()),
+        })
+    }
+
+    /// Looks up the hosts and hands the content to the first that takes it.
     pub async fn send(
         &self,
         mail: &Mail<'_>,
-        floor: Option<Floor>,
         content: &mut (dyn AsyncRead + Send + Unpin),
     ) -> Outcome {
-        match self.directory.route(mail.recipient.address.domain()).await {
-            Route::Hosts(hosts) => self.try_hosts(&hosts, mail, floor, content).await,
+        match self.directory.route(mail.recipient.address.domain(), &mail.way).await {
+            Route::Hosts(hosts) => self.try_hosts(&hosts, mail, mail.floor, content).await,
             Route::None { enhanced, text } => {
                 Outcome::NoRoute { enhanced: enhanced.to_owned(), text }
             }
@@ -130,9 +164,30 @@ impl Outbound {
         }
     }
 
+    /// What the administrator says about a domain.
+    pub fn reach(&self, domain: &Domain) -> Reach {
+        let inbox = self.directory.inbox(domain);
+        Reach { inbox, preferred: self.preferred.contains(domain) }
+    }
+
+    /// The lists of domains that direct delivery is preferred to.
+    pub fn preferred(&self) -> &Preferred {
+        &self.preferred
+    }
+
+    /// Whether mail from one domain to the other goes by NTA 7516 now.
+    pub async fn nta7516(&self, sender: &Domain, recipient: &Domain, now: Moment) -> Verdict {
+        self.nta7516.ask(sender, recipient, now).await
+    }
+
+    /// The header lines on top of a message that goes by NTA 7516; perhaps none.
+    pub fn nta7516_header(&self) -> String {
+        self.nta7516.header()
+    }
+
     /// Connects as [`Self::send`] would, says EHLO and STARTTLS, and quits: for `explain`.
     pub async fn probe(&self, recipient: &Address) -> Result<Seen, String> {
-        match self.directory.route(recipient.domain()).await {
+        match self.directory.route(recipient.domain(), &Way::Usual).await {
             Route::Hosts(hosts) => self.probe_hosts(&hosts).await,
             Route::None { text, .. } => Err(text),
             Route::Unknown(why) => Err(why),
@@ -183,7 +238,7 @@ impl Outbound {
         content: &mut Content<'_>,
     ) -> Result<Seen, Setback> {
         let work = async {
-            let session = if floor.is_some() || peer.host.demand != Demand::Nothing {
+            let session = if floor.is_some() || peer.host.demands_proof() {
                 peer.open(Encryption::Demanded).await?
             } else {
                 match peer.open(Encryption::Offered).await {
@@ -221,7 +276,7 @@ impl Outbound {
             let addresses = host.addresses.as_deref().unwrap_or_default().iter().copied();
             addresses.filter(|address| self.reaches(*address)).map(move |address| Peer {
                 host,
-                address: SocketAddr::new(address, self.port),
+                address: SocketAddr::new(address, host.port(self.port)),
                 source: self.source,
                 hostname: &self.hostname,
                 connector: &self.connector,

@@ -2,15 +2,17 @@
 //! route, none, or unknown; a look-up that failed is never "none".
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::timeout;
 use zegel_core::address::Domain;
 use zegel_core::dane::Demand;
-use zegel_core::transport::Authentic;
+use zegel_core::transport::{Authentic, Floor};
 
 use super::dane;
+use super::way::{Given, Terms, Way};
 use crate::config::{self, MxAuthenticity};
 use crate::dns::{Answer, Found, Nothing, Resolver};
 
@@ -28,6 +30,7 @@ pub(super) struct Directory {
     resolver: Resolver,
     authenticity: MxAuthenticity,
     pinned: Vec<Domain>,
+    pub(super) given: Given,
 }
 
 /// Where a domain's mail goes.
@@ -50,6 +53,8 @@ pub(super) struct Host {
     /// Where it listens; an error when that is unknown, or what its TLSA records demand.
     pub(super) addresses: Result<Vec<IpAddr>, String>,
     pub(super) demand: Demand,
+    /// What the administrator demands of it.
+    pub(super) terms: Option<Arc<Terms>>,
 }
 
 /// What the MX records say.
@@ -64,20 +69,45 @@ enum Exchanges {
 
 impl Directory {
     pub(super) fn new(resolver: Resolver, outbound: &config::Outbound) -> Self {
-        Self { resolver, authenticity: outbound.mx_authenticity, pinned: outbound.pinned.clone() }
+        Self {
+            resolver,
+            authenticity: outbound.mx_authenticity,
+            pinned: outbound.pinned.clone(),
+            given: Given::default(),
+        }
     }
 
-    pub(super) async fn route(&self, domain: &Domain) -> Route {
+    pub(super) fn with_given(self, given: Given) -> Self {
+        Self { given, ..self }
+    }
+
+    /// The level of a domain whose mail goes straight into its inboxes.
+    pub(super) fn inbox(&self, domain: &Domain) -> Option<Floor> {
+        self.given.inbox(domain)
+    }
+
+    pub(super) async fn route(&self, domain: &Domain, way: &Way) -> Route {
         let unknown = || Route::Unknown(format!("the look-ups for {domain} took too long"));
-        timeout(LOOKUPS_TIME_MAX, self.look_up(domain)).await.unwrap_or_else(|_| unknown())
+        timeout(LOOKUPS_TIME_MAX, self.look_up(domain, way)).await.unwrap_or_else(|_| unknown())
     }
 
-    async fn look_up(&self, domain: &Domain) -> Route {
+    async fn look_up(&self, domain: &Domain, way: &Way) -> Route {
+        match way {
+            Way::Usual => match self.given_route(domain).await {
+                Some(route) => route,
+                None => self.mx_route(domain).await,
+            },
+            Way::Named(named) if named.is_empty() => self.mx_route(domain).await,
+            Way::Named(named) => {
+                Route::Hosts(self.hosts(in_order(named.clone()), domain, true).await)
+            }
+        }
+    }
+
+    pub(super) async fn mx_route(&self, domain: &Domain) -> Route {
         match self.resolver.mx(domain.as_str()).await {
-            Answer::Found(Found { records, secure, .. }) => match exchanges(records) {
-                Exchanges::Hosts(names) => Route::Hosts(
-                    join_all(names.into_iter().map(|name| self.host(name, domain, secure))).await,
-                ),
+            Answer::Found(Found { records, secure, .. }) => match exchanges(&records) {
+                Exchanges::Hosts(names) => Route::Hosts(self.hosts(names, domain, secure).await),
                 Exchanges::Null => none("5.1.10", format!("{domain} takes no mail (null MX)")),
                 Exchanges::Unusable => Route::Unknown(format!("{domain} has no usable MX record")),
             },
@@ -95,7 +125,8 @@ impl Directory {
             Answer::Found(found) => {
                 let (addresses, demand) = self.reach(domain, domain, true, found).await;
                 let authentic = Some(Authentic::UnderRecipientDomain);
-                Route::Hosts(vec![Host { name: domain.clone(), authentic, addresses, demand }])
+                let name = domain.clone();
+                Route::Hosts(vec![Host { name, authentic, addresses, demand, terms: None }])
             }
             Answer::Nothing(Nothing { no_such_name: false }) => {
                 none("5.4.4", format!("{domain} has neither an MX record nor an address"))
@@ -107,7 +138,11 @@ impl Directory {
         }
     }
 
-    /// `secure` is the answer that gave the name.
+    /// `secure` is the answer that gave the names.
+    async fn hosts(&self, names: Vec<Domain>, recipient: &Domain, secure: bool) -> Vec<Host> {
+        join_all(names.into_iter().map(|name| self.host(name, recipient, secure))).await
+    }
+
     async fn host(&self, name: Domain, recipient: &Domain, secure: bool) -> Host {
         let (addresses, demand) = match self.addresses(&name).await {
             Answer::Found(found) => self.reach(&name, recipient, secure, found).await,
@@ -119,11 +154,11 @@ impl Directory {
         } else {
             authentic(&name, recipient, &self.pinned, self.authenticity)
         };
-        Host { name, authentic, addresses, demand }
+        Host { name, authentic, addresses, demand, terms: None }
     }
 
     /// Where the host can be reached, and how it must be.
-    async fn reach(
+    pub(super) async fn reach(
         &self,
         host: &Domain,
         recipient: &Domain,
@@ -137,7 +172,7 @@ impl Directory {
     }
 
     /// Both families by turns, so that neither is left out by the limit.
-    async fn addresses(&self, name: &Domain) -> Answer<IpAddr> {
+    pub(super) async fn addresses(&self, name: &Domain) -> Answer<IpAddr> {
         let (six, four) =
             tokio::join!(self.resolver.ipv6(name.as_str()), self.resolver.ipv4(name.as_str()));
         match (six, four) {
@@ -162,23 +197,30 @@ fn none(enhanced: &'static str, text: String) -> Route {
     Route::None { enhanced, text }
 }
 
-/// Puts the hosts in order: by preference, equal ones by chance (RFC 5321, section 5.1).
-fn exchanges(mut records: Vec<(u16, String)>) -> Exchanges {
-    if let [(_, exchange)] = records.as_slice()
+/// Reads the records of one answer.
+fn exchanges(records: &[(u16, String)]) -> Exchanges {
+    if let [(_, exchange)] = records
         && exchange == "."
     {
         return Exchanges::Null;
     }
+    let usable = records.iter().filter_map(|(preference, exchange)| {
+        exchange.trim_end_matches('.').parse().ok().map(|host| (*preference, host))
+    });
+    let hosts = in_order(usable.collect());
+    if hosts.is_empty() { Exchanges::Unusable } else { Exchanges::Hosts(hosts) }
+}
+
+/// Puts hosts in order: by preference, equal ones by chance (RFC 5321, section 5.1).
+fn in_order(mut records: Vec<(u16, Domain)>) -> Vec<Domain> {
     records.sort_by_cached_key(|(preference, _)| (*preference, chance()));
     let mut hosts: Vec<Domain> = Vec::new();
-    for host in
-        records.iter().filter_map(|(_, exchange)| exchange.trim_end_matches('.').parse().ok())
-    {
+    for (_, host) in records {
         if hosts.len() < HOSTS_MAX && !hosts.contains(&host) {
             hosts.push(host);
         }
     }
-    if hosts.is_empty() { Exchanges::Unusable } else { Exchanges::Hosts(hosts) }
+    hosts
 }
 
 /// A random number; without chance, the records stay in the order in which the DNS gave them, which is by chance too.
@@ -226,9 +268,8 @@ mod tests {
     use super::*;
 
     fn read(records: &[(u16, &str)]) -> Exchanges {
-        exchanges(
-            records.iter().map(|(preference, host)| (*preference, (*host).to_owned())).collect(),
-        )
+        let records = records.iter().map(|(preference, host)| (*preference, (*host).to_owned()));
+        exchanges(&records.collect::<Vec<_>>())
     }
 
     #[track_caller]

@@ -1,9 +1,10 @@
 //! TLS towards mail servers. Any certificate lets the handshake finish, so that opportunistic delivery works and a
 //! miss leaves evidence; what the certificate is worth is judged right after, on the chain that the server showed.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,12 +32,15 @@ use zegel_core::transport::{Certificate, Tls, TlsVersion};
 
 use super::dane as records;
 use super::mx::Host;
+use super::way::Proof;
 
 /// Makes TLS connections and judges certificates. TLS 1.2 and 1.3 only: rustls knows no older.
 #[derive(Debug)]
 pub(super) struct Connector {
     config: Arc<ClientConfig>,
     pkix: Arc<WebPkiServerVerifier>,
+    /// Roots that vouch for hosts of which the administrator says so.
+    others: BTreeMap<PathBuf, Arc<WebPkiServerVerifier>>,
 }
 
 /// A connection with what it showed.
@@ -51,15 +55,22 @@ impl Connector {
     /// Trusts the roots in a PEM file, or those of the system.
     pub(super) fn new(roots: Option<&Path>) -> Result<Self, String> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let roots = Arc::new(root_store(roots)?);
-        let pkix = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
+        let pkix = by_roots(&provider, roots)?;
         let verifier = Arc::new(AnyCertificate(provider.signature_verification_algorithms));
-        Ok(Self {
-            config: Arc::new(client_config(provider, verifier).map_err(|error| error.to_string())?),
-            pkix: pkix
-                .build()
-                .map_err(|error| format!("cannot use the root certificates: {error}"))?,
-        })
+        let config = client_config(provider, verifier).map_err(|error| error.to_string())?;
+        Ok(Self { config: Arc::new(config), pkix, others: BTreeMap::new() })
+    }
+
+    /// Trusts the roots in these files too, each for the hosts that it is named for.
+    pub(super) fn with_roots<'a>(
+        mut self,
+        files: impl Iterator<Item = &'a Path>,
+    ) -> Result<Self, String> {
+        for file in files {
+            let verifier = by_roots(self.config.crypto_provider(), Some(file))?;
+            self.others.insert(file.to_owned(), verifier);
+        }
+        Ok(self)
     }
 
     /// Makes the connection secure. The name that the MX record gave goes into SNI, and the certificate is judged for it; or
@@ -83,35 +94,65 @@ impl Connector {
         };
         let now =
             UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(now.0).unwrap_or(0)));
-        let by_roots = || self.judge(leaf, issuers, &sni, now);
-        let certificate = match &host.demand {
+        let chain = connection.peer_certificates().unwrap_or_default();
+        let certificate = match host.proof() {
+            Some(Proof::Fingerprints(named)) if Proof::names(named, leaf) => Certificate::Valid,
+            Some(Proof::Fingerprints(_)) => Certificate::NotPinned,
+            Some(Proof::Roots(file)) => match self.others.get(file) {
+                Some(roots) => judge(roots, leaf, issuers, &sni, now),
+                None => Certificate::CertificateNotTrusted,
+            },
+            None => self.judge(&host.demand, chain, &sni, now),
+        };
+        let tls = describe(connection, leaf, name)?;
+        Ok(Secured { stream, tls, certificate })
+    }
+
+    /// The verdict by TLSA records, or by the usual roots without any.
+    fn judge(
+        &self,
+        demand: &Demand,
+        chain: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Certificate {
+        let Some((leaf, issuers)) = chain.split_first() else { return Certificate::None };
+        let by_roots = || judge(&self.pkix, leaf, issuers, name, now);
+        match demand {
             Demand::Nothing => by_roots(),
             Demand::Encryption => match by_roots() {
                 Certificate::Valid => Certificate::Valid,
                 _ => Certificate::TlsaInvalid,
             },
             Demand::Match { base, next_hop, pins } => {
-                let chain = connection.peer_certificates().unwrap_or_default();
                 records::judge(pins, [base, next_hop], chain, now)
             }
-        };
-        let tls = describe(connection, leaf, name)?;
-        Ok(Secured { stream, tls, certificate })
-    }
-
-    fn judge(
-        &self,
-        leaf: &CertificateDer<'_>,
-        chain: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        now: UnixTime,
-    ) -> Certificate {
-        match self.pkix.verify_server_cert(leaf, chain, name, &[], now) {
-            Ok(_) => Certificate::Valid,
-            Err(rustls::Error::InvalidCertificate(error)) => verdict(&error, leaf),
-            Err(_) => Certificate::ValidationFailure,
         }
     }
+}
+
+fn judge(
+    roots: &WebPkiServerVerifier,
+    leaf: &CertificateDer<'_>,
+    chain: &[CertificateDer<'_>],
+    name: &ServerName<'_>,
+    now: UnixTime,
+) -> Certificate {
+    match roots.verify_server_cert(leaf, chain, name, &[], now) {
+        Ok(_) => Certificate::Valid,
+        Err(rustls::Error::InvalidCertificate(error)) => verdict(&error, leaf),
+        Err(_) => Certificate::ValidationFailure,
+    }
+}
+
+fn by_roots(
+    provider: &Arc<CryptoProvider>,
+    file: Option<&Path>,
+) -> Result<Arc<WebPkiServerVerifier>, String> {
+    let roots = Arc::new(root_store(file)?);
+    WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
+        .build()
+        .map_err(|error| format!("cannot use the root certificates: {error}"))
 }
 
 /// No session is resumed: a resumed one would skip the certificate, or carry one host's over to another policy.

@@ -8,12 +8,13 @@ use tracing::{error, info, warn};
 use zegel_core::decision::{Decision, Method};
 use zegel_core::delivery::{self, Effect, Event, State};
 use zegel_core::moment::Moment;
+use zegel_core::nta7516::Verdict;
 use zegel_core::outgoing;
 use zegel_core::transport::{Floor, Seen};
 
 use super::{Pipeline, letters};
 use crate::lifecycle;
-use crate::outbound::{Mail, Outcome};
+use crate::outbound::{Mail, Outcome, Way};
 use crate::store::{Delivery, Progress, StoreError, Stored};
 use crate::vault;
 
@@ -126,9 +127,14 @@ impl Pipeline {
                 }
             }
             State::Planned { method, .. } => {
-                let outcome = match method.floor() {
-                    Some(floor) => self.send_message(delivery, stored, floor).await?,
-                    None => self.send_notification(delivery, *method, stored, now).await?,
+                let outcome = match (method, method.floor()) {
+                    (Method::Nta7516, Some(floor)) => {
+                        return self.by_nta7516(delivery, stored, floor, now).await;
+                    }
+                    (_, Some(floor)) => {
+                        self.send_message(delivery, stored, floor, Way::Usual, "").await?
+                    }
+                    (_, None) => self.send_notification(delivery, *method, stored, now).await?,
                 };
                 happened(outcome)
             }
@@ -140,12 +146,40 @@ impl Pipeline {
         })
     }
 
-    /// Hands the message itself to the recipient's server.
+    /// Hands the message to the hosts that the recipient's domain names for NTA 7516, if both domains still qualify.
+    async fn by_nta7516(
+        &self,
+        delivery: &Delivery,
+        stored: &Stored,
+        floor: Floor,
+        now: Moment,
+    ) -> Result<Happened, StoreError> {
+        let sender = stored.submission.from.domain();
+        let verdict = self.outbound.nta7516(sender, delivery.recipient.address.domain(), now).await;
+        let event = match verdict {
+            Verdict::Yes(hosts) => {
+                let header = self.outbound.nta7516_header();
+                let way = Way::Named(hosts);
+                return Ok(happened(
+                    self.send_message(delivery, stored, floor, way, &header).await?,
+                ));
+            }
+            Verdict::No(_) => Event::Disqualified,
+            Verdict::Unknown => {
+                Event::Deferred("4.4.3 the records of NTA 7516 cannot be looked up".to_owned())
+            }
+        };
+        Ok(Happened { event, decision: None, seen: None })
+    }
+
+    /// Hands the message itself, with this header on top, to the recipient's server.
     async fn send_message(
         &self,
         delivery: &Delivery,
         stored: &Stored,
         floor: Floor,
+        way: Way,
+        header: &str,
     ) -> Result<Outcome, StoreError> {
         let envelope = &stored.submission.envelope;
         let trace = outgoing::received(
@@ -168,9 +202,11 @@ impl Pipeline {
             sender: envelope.sender.as_ref(),
             recipient: &delivery.recipient,
             envelope_id: envelope.envelope_id.as_deref(),
+            floor: Some(floor),
+            way,
         };
-        let mut content = io::Cursor::new(trace + &mark).chain(body);
-        Ok(self.outbound.send(&mail, Some(floor), &mut content).await)
+        let mut content = io::Cursor::new(trace + &mark + header).chain(body);
+        Ok(self.outbound.send(&mail, &mut content).await)
     }
 
     /// Sends the notification. Its link must lead somewhere before anyone can follow it; and where its reader will ask
@@ -185,19 +221,20 @@ impl Pipeline {
         let link = letters::Link::of(delivery, self.store.keyring());
         let (token, reference) = (vault::digest(&link.token), vault::digest(&link.reference));
         self.store.add_link(delivery.id, token, reference, delivery.expires).await?;
-        let mail = Mail {
-            sender: Some(&self.settings.organisation.from),
-            recipient: &delivery.recipient,
-            envelope_id: None,
-        };
         let notification =
             letters::notification(delivery, method, stored, &link, &self.settings, now);
         let mark =
             self.mark_of_mail(delivery.recipient.address.domain(), &notification, now).await?;
         let mut content = io::Cursor::new([mark.into_bytes(), notification].concat());
         let wish = stored.submission.wish(&delivery.recipient.address);
-        let floor = wish.code_floor().filter(|_| method == Method::Email);
-        Ok(self.outbound.send(&mail, floor, &mut content).await)
+        let mail = Mail {
+            sender: Some(&self.settings.organisation.from),
+            recipient: &delivery.recipient,
+            envelope_id: None,
+            floor: wish.code_floor().filter(|_| method == Method::Email),
+            way: Way::Usual,
+        };
+        Ok(self.outbound.send(&mail, &mut content).await)
     }
 
     /// Asks `core` what follows, and gathers all that must be committed with it.
@@ -209,8 +246,11 @@ impl Pipeline {
         now: Moment,
     ) -> Result<Progress, StoreError> {
         let Happened { event, decision, seen } = happened;
-        let last = match &event {
-            Event::Deferred(why) => Some(why.clone()),
+        let last = match (&event, &delivery.state) {
+            (Event::Deferred(why), _) => Some(why.clone()),
+            (Event::FloorMissed(_, miss), State::Planned { method: Method::Nta7516, .. }) => {
+                Some(delivery::short_of_nta7516(*miss))
+            }
             _ => None,
         };
         let (state, effects) =

@@ -1,10 +1,11 @@
 //! Answers the ladder's questions for one recipient, one at a time and only when asked.
 
 use zegel_core::address::Address;
-use zegel_core::decision::{self, Answer, Decision, Facts, Policy, Question, Verdict, Wish};
+use zegel_core::decision::{self, Answer, Decision, Facts, Policy, Question, Reach, Verdict, Wish};
 use zegel_core::transport::{Floor, Miss};
 
 use super::Pipeline;
+use crate::lifecycle;
 use crate::store::{StoreError, Stored};
 
 impl Pipeline {
@@ -18,25 +19,27 @@ impl Pipeline {
     ) -> Result<Decision, StoreError> {
         let wish = stored.submission.wish(recipient);
         let ask = |question| self.answer(question, stored, recipient);
-        climb(&wish, &self.settings.policy, missed, ask).await
+        let reach = self.outbound.reach(recipient.domain());
+        climb(&wish, &self.settings.policy, missed, reach, ask).await
     }
 
     /// What is known of the recipient. A server counts as good enough until a connection that was to carry the mail has
     /// shown otherwise: the floor is checked there and nowhere else.
-    #[expect(clippy::unused_async, reason = "the store and the network are asked here")]
     async fn answer(
         &self,
         question: Question,
-        _stored: &Stored,
-        _recipient: &Address,
+        stored: &Stored,
+        recipient: &Address,
     ) -> Result<Answer, StoreError> {
         match question {
             Question::Server(_) => Ok(Answer::Yes),
-            // Accounts of recipients, NTA 7516 and factors on file are not kept by this relay.
-            Question::Account
-            | Question::Nta7516
-            | Question::SharedNumber
-            | Question::SharedCode => Ok(Answer::No),
+            Question::Nta7516 => {
+                let sender = stored.submission.from.domain();
+                let verdict = self.outbound.nta7516(sender, recipient.domain(), lifecycle::now());
+                Ok(verdict.await.into())
+            }
+            // Accounts of recipients and factors on file are not kept by this relay.
+            Question::Account | Question::SharedNumber | Question::SharedCode => Ok(Answer::No),
         }
     }
 }
@@ -45,12 +48,13 @@ async fn climb<F>(
     wish: &Wish,
     policy: &Policy,
     missed: &[(Floor, Miss)],
+    reach: Reach,
     ask: impl Fn(Question) -> F,
 ) -> Result<Decision, StoreError>
 where
     F: Future<Output = Result<Answer, StoreError>>,
 {
-    let mut facts = Facts::missed(missed);
+    let mut facts = Facts::missed(missed).reaching(reach);
     loop {
         match decision::decide(wish, policy, &facts) {
             Verdict::Settled(decision) => return Ok(decision),
@@ -71,7 +75,8 @@ mod tests {
             Question::Server(_) => Ok(Answer::Yes),
             _ => Ok(Answer::No),
         };
-        let decision = climb(wish, &Policy::default(), missed, ask).await.unwrap();
+        let decision =
+            climb(wish, &Policy::default(), missed, Reach::default(), ask).await.unwrap();
         assert_eq!(decision.outcome, outcome, "{wish:?} {missed:?}");
     }
 

@@ -53,6 +53,7 @@ fn how<'a>(method: Method, stored: &'a Stored, recipient: &Address) -> How<'a> {
         (Method::Sms, _) => How::Sms("…"),
         (
             Method::Email
+            | Method::Inbox(_)
             | Method::Nta7516
             | Method::DirectDelivery(_)
             | Method::TransportSecurity(_),

@@ -9,7 +9,7 @@ use zegel_core::moment::Moment;
 
 use super::{Pipeline, backoff};
 use crate::lifecycle;
-use crate::outbound::{Mail, Outcome};
+use crate::outbound::{Mail, Outcome, Way};
 use crate::store::{MailKind, MailOutcome, QueuedMail, StoreError};
 
 /// Somebody waits for a code in front of a page, and it lives ten minutes: greylisting is over by the third try.
@@ -56,10 +56,16 @@ impl Pipeline {
             MailKind::Code => Some(&self.settings.organisation.from),
             MailKind::Report => None,
         };
-        let transaction = Mail { sender, recipient: &recipient, envelope_id: None };
+        let transaction = Mail {
+            sender,
+            recipient: &recipient,
+            envelope_id: None,
+            floor: mail.floor,
+            way: Way::Usual,
+        };
         let mark = self.mark_of_mail(mail.to.domain(), &mail.message, now).await?;
         let mut content = io::Cursor::new([mark.as_bytes(), &mail.message].concat());
-        let outcome = self.outbound.send(&transaction, mail.floor, &mut content).await;
+        let outcome = self.outbound.send(&transaction, &mut content).await;
         Ok(self.judge(mail, outcome, lifecycle::now()))
     }
 

@@ -79,9 +79,13 @@ fn proof(method: Method, submission: &Submission, recipient: &Address) -> Result
         }
         (Method::Account | Method::Sms | Method::AccessCode, _) => Err(Refusal::OtherMethod),
         // It went straight into the recipient's mailbox: no link of ours leads to it.
-        (Method::Nta7516 | Method::DirectDelivery(_) | Method::TransportSecurity(_), _) => {
-            Err(Refusal::NotFound)
-        }
+        (
+            Method::Inbox(_)
+            | Method::Nta7516
+            | Method::DirectDelivery(_)
+            | Method::TransportSecurity(_),
+            _,
+        ) => Err(Refusal::NotFound),
     }
 }
 

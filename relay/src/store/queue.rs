@@ -330,6 +330,7 @@ fn note(event: &delivery::Event) -> &'static str {
         Event::Refused { .. } => "refused by the recipient's server",
         Event::NoRoute { .. } => "no way to the recipient's domain",
         Event::FloorMissed(..) => "the connection proved too little",
+        Event::Disqualified => "the domains do not qualify any more",
     }
 }
 

@@ -18,7 +18,7 @@ static THEIR_CA: LazyLock<CertifiedIssuer<'static, KeyPair>> =
 type Chain = Vec<CertificateDer<'static>>;
 
 /// A root, the zone `test` below it with these records, and elsewhere an unsigned and a bogus zone.
-fn internet(records: &str) -> Knot {
+pub(super) fn internet(records: &str) -> Knot {
     let head = "@ 60 SOA ns h 1 60 60 60 60\n@ 60 NS ns\nns 60 A 127.0.0.1\n";
     let zone = |name, signed, records: &str| Zone {
         name,
@@ -31,7 +31,7 @@ fn internet(records: &str) -> Knot {
          bogus DS {wrong}\nbogus NS ns.bogus\nns.bogus A 127.0.0.1\n"
     );
     let plain = format!(
-        "@ MX 10 mx.signed.test.\nmx A 127.0.0.1\nin CNAME mx.signed.test.\n_25._tcp.mx TLSA {}\n",
+        "@ MX 10 mx.signed.test.\n@ TXT \"v=NTA7516-1;startdate=2024-01;enddate=2024-12\"\nmx A 127.0.0.1\nin CNAME mx.signed.test.\n_25._tcp.mx TLSA {}\n",
         wrong_record()
     );
     Knot::start(&[
@@ -54,7 +54,7 @@ fn wrong_record() -> String {
 }
 
 /// A record that names this certificate.
-fn record(usage: u8, selector: u8, matching: u8, of: &CertificateDer<'_>) -> String {
+pub(super) fn record(usage: u8, selector: u8, matching: u8, of: &CertificateDer<'_>) -> String {
     let selected = if selector == 0 { of.as_ref() } else { public_key(of).unwrap() };
     let data = match matching {
         0 => selected.to_vec(),
@@ -66,7 +66,11 @@ fn record(usage: u8, selector: u8, matching: u8, of: &CertificateDer<'_>) -> Str
 }
 
 /// A server that shows this chain and signs with this key, whether they belong together or not.
-fn showing(chain: Chain, key: &KeyPair, versions: &[&'static SupportedProtocolVersion]) -> Script {
+pub(super) fn showing(
+    chain: Chain,
+    key: &KeyPair,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Script {
     let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let shown = CertifiedKey::new(chain, any_supported_type(&key).unwrap());
     serving(Arc::new(SingleCertAndKey::from(shown)), versions)
@@ -99,7 +103,7 @@ fn theirs(name: &str, last_year: i32) -> (CertificateDer<'static>, KeyPair) {
     (params.signed_by(&key, &THEIR_CA).unwrap().der().clone(), key)
 }
 
-fn by_signed_root(port: u16, knot: &Knot) -> Outbound {
+pub(super) fn by_signed_root(port: u16, knot: &Knot) -> Outbound {
     let roots = NamedTempFile::new().unwrap();
     std::fs::write(&roots, CA.pem()).unwrap();
     let config = config::Outbound {
@@ -129,9 +133,9 @@ async fn send(
         .map(|(listener, script)| peer::serve(listener, script))
         .collect();
     let recipient = Recipient::plain(format!("recipient@{domain}").parse().unwrap());
-    let mail = Mail { sender: None, recipient: &recipient, envelope_id: None };
+    let mail = mail(None, &recipient, floor);
     let outbound = by_signed_root(port, knot);
-    (outbound.send(&mail, floor, &mut CONTENT.as_bytes()).await, ears)
+    (outbound.send(&mail, &mut CONTENT.as_bytes()).await, ears)
 }
 
 /// What becomes of a mail with each floor. Where it is deferred, the servers must not have heard one octet of it.

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use zegel_core::transport::Authentic;
 
 use super::{
-    CONTENT, Floor, Mail, Outbound, Outcome, Recipient, block_on, good, line as told, outbound,
-    peer,
+    CONTENT, Floor, Outbound, Outcome, Recipient, Way, block_on, good, line as told, mail,
+    outbound, peer,
 };
 use crate::config;
 use crate::dns::knot::{Knot, Zone};
@@ -89,11 +89,17 @@ fn the_dns_gives_hosts_a_clear_no_or_nothing_to_go_by() {
     block_on(async {
         // Twice, as the second answer comes from the cache.
         for (domain, expected) in cases.into_iter().chain(cases) {
-            assert_eq!(line(directory.route(&domain.parse().unwrap()).await), expected, "{domain}");
+            assert_eq!(
+                line(directory.route(&domain.parse().unwrap(), &Way::Usual).await),
+                expected,
+                "{domain}"
+            );
         }
-        let alias = line(directory.route(&"alias.example.nl".parse().unwrap()).await);
+        let alias = line(directory.route(&"alias.example.nl".parse().unwrap(), &Way::Usual).await);
         assert_eq!(alias.replace(" (not believed)", ""), plain);
-        let Route::Hosts(many) = directory.route(&"many.example.nl".parse().unwrap()).await else {
+        let Route::Hosts(many) =
+            directory.route(&"many.example.nl".parse().unwrap(), &Way::Usual).await
+        else {
             panic!("an answer too long for UDP must come by TCP");
         };
         assert_eq!(many.len(), 10);
@@ -102,8 +108,8 @@ fn the_dns_gives_hosts_a_clear_no_or_nothing_to_go_by() {
 
 async fn send(outbound: &Outbound, recipient: &str) -> Outcome {
     let recipient = Recipient::plain(recipient.parse().unwrap());
-    let mail = Mail { sender: None, recipient: &recipient, envelope_id: None };
-    outbound.send(&mail, Some(Floor::Pkix), &mut CONTENT.as_bytes()).await
+    let mail = mail(None, &recipient, Some(Floor::Pkix));
+    outbound.send(&mail, &mut CONTENT.as_bytes()).await
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::peer::{self, At, Script};
 use super::{
-    Address, CONTENT, Floor, Mail, NO_DNS, Recipient, block_on, good, host, outbound, summary,
+    Address, CONTENT, Floor, NO_DNS, Recipient, block_on, good, host, mail, outbound, summary,
 };
 
 /// Checks the line about a delivery from `sender@example.org` to `recipient@example.nl`.
@@ -15,7 +15,7 @@ fn check(script: Script, expected: &str) {
         let peer = outbound.peers(&hosts).next().unwrap();
         let sender: Address = "sender@example.org".parse().unwrap();
         let recipient = Recipient::plain("recipient@example.nl".parse().unwrap());
-        let mail = Mail { sender: Some(&sender), recipient: &recipient, envelope_id: None };
+        let mail = mail(Some(&sender), &recipient, Some(Floor::Pkix));
         let attempt =
             outbound.attempt(peer, &mail, Some(Floor::Pkix), &mut CONTENT.as_bytes()).await;
         summary(recipient.address.domain(), peer, &attempt)
