@@ -7,7 +7,7 @@ use moka::sync::Cache;
 
 /// How long a yes counts: less than it takes an administrator's command to end, so that who has been told that a credential is
 /// revoked or an account suspended can rely on it. A no is never remembered.
-const FRESH: Duration = Duration::from_millis(20);
+const FRESH: Duration = Duration::from_millis(5);
 
 /// Each is worth two small look-ups; more than this do not come in so short a time.
 const KEPT_MAX: u64 = 1000;
