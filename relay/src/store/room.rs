@@ -16,9 +16,9 @@ const FILES_MIN: u64 = 100;
 /// What a sealed body has more than the plain one, at most: a tag for each chunk, and the row.
 const SEALED_MORE: u64 = 64 * 1024;
 
-/// How long an answer of the file system counts. What comes in meanwhile is less than the reserve, and what finds no room after
-/// all is told so when it is written.
-const KNOWN_FOR: Duration = Duration::from_millis(100);
+/// How long it counts that a file system has room: of many messages that come at once, few need to ask. What comes in meanwhile
+/// is less than the reserve, and what finds no room after all is told so when it is written.
+const KNOWN_FOR: Duration = Duration::from_millis(5);
 
 /// What a file system has left for us. `None` where it does not count them.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -36,15 +36,13 @@ impl Store {
     /// nothing more can be taken in. [`StoreError::Full`] when it has none; another error when that cannot be told.
     pub async fn room_for(&self, octets: u64, reserve: u64) -> Result<(), StoreError> {
         let directory = self.bodies.arriving();
-        let left = if let Some(known) = self.room.known() {
-            known
-        } else {
-            let asked = directory.to_owned();
-            let found = blocking(directory, move || left(&asked)).await?;
+        if self.room.known().is_some_and(|known| known.has_room(octets, reserve)) {
+            return Ok(());
+        }
+        let asked = directory.to_owned();
+        let found = blocking(directory, move || left(&asked)).await?;
+        if found.has_room(octets, reserve) {
             self.room.remember(found);
-            found
-        };
-        if left.has_room(octets, reserve) {
             return Ok(());
         }
         Err(StoreError::Full(directory.display().to_string()))
