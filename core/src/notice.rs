@@ -23,6 +23,8 @@ pub use sms::{TextMessage, septets, text_message};
 pub enum Language {
     Nl,
     En,
+    De,
+    Fr,
 }
 
 /// The organisation as it shows itself.

@@ -38,8 +38,8 @@ pub fn concern(concern: &Concern<'_>) -> Vec<u8> {
     let recipient = concern.recipient.to_string();
     let blocks = [
         Block::Paragraph(language.trouble(concern.what, &recipient, concern.accepted)),
-        Block::Paragraph(language.trouble_remedy(concern.what)),
-        Block::Paragraph(language.trouble_doubt()),
+        Block::Paragraph(language.trouble_remedy(concern.what).into()),
+        Block::Paragraph(language.trouble_doubt().into()),
         Block::Paragraph(language.trouble_delivery(concern.delivery)),
         foot(concern.organisation),
     ];

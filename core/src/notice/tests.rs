@@ -81,17 +81,21 @@ fn parse(mail: &[u8]) -> Message<'_> {
 fn notifications_are_what_they_were() {
     check(&notify(Language::Nl, |_| {}), include_str!("../../golden/notification-nl.eml"));
     check(&notify(Language::En, |_| {}), include_str!("../../golden/notification-en.eml"));
+    check(&notify(Language::De, |_| {}), include_str!("../../golden/notification-de.eml"));
+    check(&notify(Language::Fr, |_| {}), include_str!("../../golden/notification-fr.eml"));
 }
 
 #[test]
 fn code_mails_are_what_they_were() {
     check(&mail_a_code(Language::Nl), include_str!("../../golden/code-nl.eml"));
     check(&mail_a_code(Language::En), include_str!("../../golden/code-en.eml"));
+    check(&mail_a_code(Language::De), include_str!("../../golden/code-de.eml"));
+    check(&mail_a_code(Language::Fr), include_str!("../../golden/code-fr.eml"));
 }
 
 #[test]
 fn a_code_mail_has_no_link() {
-    for language in [Language::Nl, Language::En] {
+    for language in Language::ALL {
         let mail = mail_a_code(language);
         let parsed = parse(&mail);
         for body in [parsed.body_text(0).unwrap(), parsed.body_html(0).unwrap()] {
@@ -106,7 +110,7 @@ fn a_code_mail_has_no_link() {
 
 #[test]
 fn text_and_html_say_the_same() {
-    for language in [Language::Nl, Language::En] {
+    for language in Language::ALL {
         let mail = notify(language, |_| {});
         let html = parse(&mail).body_html(0).unwrap().into_owned();
         for line in parse(&mail).body_text(0).unwrap().lines() {
@@ -118,7 +122,7 @@ fn text_and_html_say_the_same() {
 #[test]
 fn each_method_is_announced_and_no_other() {
     let hows = [How::Account, How::Sms("78"), How::AccessCode, How::Email];
-    for language in [Language::Nl, Language::En] {
+    for language in Language::ALL {
         for how in hows {
             let mail = notify(language, |mail| mail.how = how);
             let text = parse(&mail).body_text(0).unwrap().into_owned();
@@ -229,7 +233,28 @@ fn the_last_day_to_read_is_a_whole_one() {
             "{until} {now}"
         );
     }
-    assert_eq!(Language::En.time(Moment(0)), "1 January 1970, 00:00 (UTC)");
+    for (language, said) in [
+        (Language::Nl, "1 januari 1970, 00:00 (UTC)"),
+        (Language::En, "1 January 1970, 00:00 (UTC)"),
+        (Language::De, "1. Januar 1970, 00:00 (UTC)"),
+        (Language::Fr, "1er janvier 1970, 00:00 (UTC)"),
+    ] {
+        assert_eq!(language.time(Moment(0)), said);
+    }
+}
+
+#[test]
+fn a_language_is_known_by_the_first_part_of_its_tag() {
+    for (tag, expected) in [
+        ("nl", Some(Language::Nl)),
+        ("de-AT", Some(Language::De)),
+        ("FR-be", Some(Language::Fr)),
+        ("english", None),
+        ("x-nl", None),
+        ("", None),
+    ] {
+        assert_eq!(Language::of_tag(tag), expected, "{tag:?}");
+    }
 }
 
 fn tell(language: Language, what: Trouble) -> Vec<u8> {
@@ -250,7 +275,9 @@ fn tell(language: Language, what: Trouble) -> Vec<u8> {
 fn a_sender_is_told_of_whom_it_is_about_and_what_to_do() {
     check(&tell(Language::Nl, Trouble::NoAccessCode), include_str!("../../golden/concern-nl.eml"));
     check(&tell(Language::En, Trouble::Locked), include_str!("../../golden/concern-en.eml"));
-    for language in [Language::Nl, Language::En] {
+    check(&tell(Language::De, Trouble::NoText), include_str!("../../golden/concern-de.eml"));
+    check(&tell(Language::Fr, Trouble::NoText), include_str!("../../golden/concern-fr.eml"));
+    for language in Language::ALL {
         for what in [Trouble::NoAccessCode, Trouble::NoText, Trouble::Locked] {
             let mail = tell(language, what);
             let mail = parse(&mail);

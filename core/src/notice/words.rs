@@ -1,16 +1,39 @@
 //! What notifications say: each sentence once, with its languages side by side.
 
-use time::{OffsetDateTime, Time};
+mod dates;
+mod trouble;
 
-use super::{How, Language, Trouble};
+use super::{How, Language};
 use crate::moment::Moment;
+use dates::last_day;
 
 impl Language {
+    /// Every language that we speak, in the order in which pages offer them.
+    pub const ALL: [Self; 4] = [Self::Nl, Self::En, Self::De, Self::Fr];
+
+    /// The language of a tag's first subtag (RFC 5646), in any case.
+    pub fn of_tag(tag: &str) -> Option<Self> {
+        let primary = tag.split('-').next().unwrap_or_default();
+        Self::ALL.into_iter().find(|language| language.tag().eq_ignore_ascii_case(primary))
+    }
+
     /// The language tag (RFC 5646).
     pub fn tag(self) -> &'static str {
         match self {
             Self::Nl => "nl",
             Self::En => "en",
+            Self::De => "de",
+            Self::Fr => "fr",
+        }
+    }
+
+    /// Its name in itself.
+    pub fn own_name(self) -> &'static str {
+        match self {
+            Self::Nl => "Nederlands",
+            Self::En => "English",
+            Self::De => "Deutsch",
+            Self::Fr => "Français",
         }
     }
 
@@ -18,6 +41,8 @@ impl Language {
         match self {
             Self::Nl => format!("Beveiligd bericht van {sender} ({organisation})"),
             Self::En => format!("Secure message from {sender} ({organisation})"),
+            Self::De => format!("Sichere Nachricht von {sender} ({organisation})"),
+            Self::Fr => format!("Message sécurisé de {sender} ({organisation})"),
         }
     }
 
@@ -25,6 +50,8 @@ impl Language {
         match self {
             Self::Nl => "Beste lezer,".into(),
             Self::En => "Dear reader,".into(),
+            Self::De => "Guten Tag,".into(),
+            Self::Fr => "Bonjour,".into(),
         }
     }
 
@@ -38,6 +65,14 @@ impl Language {
                 "{sender} of {organisation} sent you a secure message. Its content is not in this email but in our own \
                  message portal."
             ),
+            Self::De => format!(
+                "{sender} von {organisation} hat Ihnen eine sichere Nachricht gesendet. Der Inhalt steht nicht in dieser \
+                 E-Mail, sondern in unserem eigenen Nachrichtenportal."
+            ),
+            Self::Fr => format!(
+                "{sender}, de {organisation}, vous a envoyé un message sécurisé. Son contenu n’est pas dans cet e-mail, mais \
+                 sur notre propre portail."
+            ),
         }
     }
 
@@ -45,6 +80,8 @@ impl Language {
         match self {
             Self::Nl => "Lees het bericht hier:".into(),
             Self::En => "Read it here:".into(),
+            Self::De => "Hier lesen Sie die Nachricht:".into(),
+            Self::Fr => "Lire le message\u{a0}:".into(),
         }
     }
 
@@ -58,25 +95,61 @@ impl Language {
             Self::En => format!(
                 "You can also go to {host} yourself and enter this message code: {reference}"
             ),
+            Self::De => format!(
+                "Sie können auch selbst {host} öffnen und dort diesen Nachrichtencode eingeben: {reference}"
+            ),
+            Self::Fr => format!(
+                "Vous pouvez aussi ouvrir {host} vous-même et y saisir ce code de message\u{a0}: {reference}"
+            ),
         }
     }
 
     pub(super) fn how(self, how: How<'_>) -> String {
-        match (self, how) {
-            (Self::Nl, How::Account) => "U meldt zich aan met uw account en uw tweede stap.".into(),
-            (Self::En, How::Account) => "You sign in with your account and its second step.".into(),
-            (Self::Nl, How::Sms(last)) => {
-                format!("U krijgt een sms-code op het nummer dat eindigt op {last}.")
+        match how {
+            How::Account => self.by_account().into(),
+            How::Sms(last) => self.by_text_message(last),
+            How::AccessCode => self.by_access_code().into(),
+            How::Email => self.by_email().into(),
+        }
+    }
+
+    fn by_account(self) -> &'static str {
+        match self {
+            Self::Nl => "U meldt zich aan met uw account en uw tweede stap.",
+            Self::En => "You sign in with your account and its second step.",
+            Self::De => "Sie melden sich mit Ihrem Konto und dessen zweitem Schritt an.",
+            Self::Fr => "Vous vous connectez avec votre compte et sa deuxième étape.",
+        }
+    }
+
+    fn by_text_message(self, last: &str) -> String {
+        match self {
+            Self::Nl => format!("U krijgt een sms-code op het nummer dat eindigt op {last}."),
+            Self::En => format!("We send a text code to the number ending in {last}."),
+            Self::De => {
+                format!("Sie erhalten einen SMS-Code an die Nummer mit den Endziffern {last}.")
             }
-            (Self::En, How::Sms(last)) => {
-                format!("We send a text code to the number ending in {last}.")
+            Self::Fr => {
+                format!("Vous recevrez un code par SMS au numéro se terminant par {last}.")
             }
-            (Self::Nl, How::AccessCode) => {
-                "U hebt de toegangscode nodig die u van de afzender kreeg.".into()
-            }
-            (Self::En, How::AccessCode) => "You need the access code the sender gave you.".into(),
-            (Self::Nl, How::Email) => "Wij sturen een code naar dit e-mailadres.".into(),
-            (Self::En, How::Email) => "We send a code to this email address.".into(),
+        }
+    }
+
+    fn by_access_code(self) -> &'static str {
+        match self {
+            Self::Nl => "U hebt de toegangscode nodig die u van de afzender kreeg.",
+            Self::En => "You need the access code the sender gave you.",
+            Self::De => "Sie benötigen den Zugangscode, den Sie vom Absender erhalten haben.",
+            Self::Fr => "Il vous faut le code d’accès reçu de l’expéditeur.",
+        }
+    }
+
+    fn by_email(self) -> &'static str {
+        match self {
+            Self::Nl => "Wij sturen een code naar dit e-mailadres.",
+            Self::En => "We send a code to this email address.",
+            Self::De => "Wir senden einen Code an diese E-Mail-Adresse.",
+            Self::Fr => "Nous envoyons un code à cette adresse e-mail.",
         }
     }
 
@@ -84,6 +157,13 @@ impl Language {
         match self {
             Self::Nl => "Wij vragen nooit om een wachtwoord, een betaling of uw DigiD.".into(),
             Self::En => "We never ask for a password, a payment or your bank details.".into(),
+            Self::De => {
+                "Wir fragen nie nach einem Passwort, einer Zahlung oder Ihren Ausweisdaten.".into()
+            }
+            Self::Fr => {
+                "Nous ne demandons jamais de mot de passe, de paiement ni de données bancaires."
+                    .into()
+            }
         }
     }
 
@@ -92,6 +172,8 @@ impl Language {
         match self {
             Self::Nl => format!("U kunt dit bericht lezen tot en met {}.", self.day_or_time(last)),
             Self::En => format!("You can read this message until {}.", self.day_or_time(last)),
+            Self::De => format!("Sie können diese Nachricht bis {} lesen.", self.day_or_time(last)),
+            Self::Fr => format!("Vous pouvez lire ce message jusqu’au {}.", self.day_or_time(last)),
         }
     }
 
@@ -105,6 +187,12 @@ impl Language {
                 "Not sure that this email is genuine? Call the sender on a number you already know."
                     .into()
             }
+            Self::De => "Zweifeln Sie, ob diese E-Mail echt ist? Rufen Sie den Absender unter einer Nummer an, die Sie \
+                schon kennen."
+                .into(),
+            Self::Fr => "Un doute sur l’authenticité de cet e-mail\u{a0}? Appelez l’expéditeur à un numéro que vous \
+                connaissez déjà."
+                .into(),
         }
     }
 
@@ -112,16 +200,18 @@ impl Language {
         match self {
             Self::Nl => "Zo controleert u onze beveiligde e-mail:".into(),
             Self::En => "How to check our secure email:".into(),
+            Self::De => "So prüfen Sie unsere sicheren E-Mails:".into(),
+            Self::Fr => "Comment vérifier nos e-mails sécurisés\u{a0}:".into(),
         }
     }
 
     /// For who does not read the language of the rest; `None` where the rest is English.
     pub(super) fn in_english(self, organisation: &str) -> Option<String> {
         match self {
-            Self::Nl => Some(format!(
+            Self::En => None,
+            Self::Nl | Self::De | Self::Fr => Some(format!(
                 "In English: {organisation} sent you a secure message. Open the address above to read it."
             )),
-            Self::En => None,
         }
     }
 
@@ -129,6 +219,8 @@ impl Language {
         match self {
             Self::Nl => format!("Uw code voor het beveiligde bericht van {organisation}"),
             Self::En => format!("Your code for the secure message from {organisation}"),
+            Self::De => format!("Ihr Code für die sichere Nachricht von {organisation}"),
+            Self::Fr => format!("Votre code pour le message sécurisé de {organisation}"),
         }
     }
 
@@ -136,6 +228,14 @@ impl Language {
         match self {
             Self::Nl => format!("Vul deze code in op de pagina van {host} die u al open hebt:"),
             Self::En => format!("Enter this code on the page of {host} that you have open:"),
+            Self::De => {
+                format!(
+                    "Geben Sie diesen Code auf der Seite von {host} ein, die Sie geöffnet haben:"
+                )
+            }
+            Self::Fr => {
+                format!("Saisissez ce code sur la page de {host} que vous avez ouverte\u{a0}:")
+            }
         }
     }
 
@@ -151,6 +251,18 @@ impl Language {
             (Self::En, _) => {
                 format!("The code works for {minutes} minutes and once. Do not share this code.")
             }
+            (Self::De, 1) => {
+                "Der Code gilt 1 Minute und nur einmal. Geben Sie ihn niemandem.".into()
+            }
+            (Self::De, _) => {
+                format!("Der Code gilt {minutes} Minuten und nur einmal. Geben Sie ihn niemandem.")
+            }
+            (Self::Fr, 0 | 1) => format!(
+                "Le code est valable {minutes} minute et une seule fois. Ne le communiquez à personne."
+            ),
+            (Self::Fr, _) => format!(
+                "Le code est valable {minutes} minutes et une seule fois. Ne le communiquez à personne."
+            ),
         }
     }
 
@@ -158,16 +270,20 @@ impl Language {
         match self {
             Self::Nl => "Hebt u geen code gevraagd? Dan hoeft u niets te doen.".into(),
             Self::En => "Did you not ask for a code? Then there is nothing you need to do.".into(),
+            Self::De => "Haben Sie keinen Code angefordert? Dann müssen Sie nichts tun.".into(),
+            Self::Fr => {
+                "Vous n’avez pas demandé de code\u{a0}? Alors vous n’avez rien à faire.".into()
+            }
         }
     }
 
     /// For who does not read the language of the rest; `None` where the rest is English.
     pub(super) fn code_in_english(self, host: &str) -> Option<String> {
         match self {
-            Self::Nl => {
+            Self::En => None,
+            Self::Nl | Self::De | Self::Fr => {
                 Some(format!("In English: enter this code on the page of {host}. Do not share it."))
             }
-            Self::En => None,
         }
     }
 
@@ -180,173 +296,12 @@ impl Language {
             Self::En => format!(
                 "{code} is your code for the secure message from {organisation}. Do not share this code."
             ),
-        }
-    }
-
-    pub(super) fn trouble_subject(self, what: Trouble, recipient: &str) -> String {
-        match (self, what) {
-            (Self::Nl, Trouble::NoAccessCode) => {
-                format!("{recipient} heeft geen toegangscode voor uw beveiligde bericht")
-            }
-            (Self::En, Trouble::NoAccessCode) => {
-                format!("{recipient} has no access code for your secure message")
-            }
-            (Self::Nl, Trouble::NoText) => {
-                format!("{recipient} krijgt geen sms voor uw beveiligde bericht")
-            }
-            (Self::En, Trouble::NoText) => {
-                format!("{recipient} gets no text message for your secure message")
-            }
-            (Self::Nl, Trouble::Locked) => {
-                format!("Geblokkeerd: uw beveiligde bericht aan {recipient}")
-            }
-            (Self::En, Trouble::Locked) => format!("Locked: your secure message to {recipient}"),
-        }
-    }
-
-    pub(super) fn trouble(self, what: Trouble, recipient: &str, accepted: Moment) -> String {
-        let accepted = self.time(accepted);
-        match (self, what) {
-            (Self::Nl, Trouble::NoAccessCode) => format!(
-                "Wie uw beveiligde bericht van {accepted} aan {recipient} wil lezen, laat weten dat hij of zij de \
-                 toegangscode niet heeft."
+            Self::De => format!(
+                "{code} ist Ihr Code für die sichere Nachricht von {organisation}. Geben Sie den Code niemandem."
             ),
-            (Self::En, Trouble::NoAccessCode) => format!(
-                "Whoever wants to read your secure message of {accepted} to {recipient} tells us that they do not have \
-                 the access code."
-            ),
-            (Self::Nl, Trouble::NoText) => format!(
-                "Wie uw beveiligde bericht van {accepted} aan {recipient} wil lezen, laat weten dat de sms met de code \
-                 niet aankomt."
-            ),
-            (Self::En, Trouble::NoText) => format!(
-                "Whoever wants to read your secure message of {accepted} to {recipient} tells us that the text message \
-                 with the code does not arrive."
-            ),
-            (Self::Nl, Trouble::Locked) => format!(
-                "Voor uw beveiligde bericht van {accepted} aan {recipient} zijn te veel foute codes ingevuld. Het is nu \
-                 geblokkeerd."
-            ),
-            (Self::En, Trouble::Locked) => format!(
-                "Too many wrong codes were entered for your secure message of {accepted} to {recipient}. It is locked now."
+            Self::Fr => format!(
+                "{code} est votre code pour le message de {organisation}. Ne le communiquez à personne."
             ),
         }
     }
-
-    pub(super) fn trouble_remedy(self, what: Trouble) -> String {
-        match (self, what) {
-            (Self::Nl, Trouble::NoAccessCode) => "Vertel de ontvanger de code, per telefoon of in een gesprek, niet per \
-                e-mail. Weet u de code niet meer, stuur het bericht dan opnieuw met een andere code."
-                .into(),
-            (Self::En, Trouble::NoAccessCode) => "Tell the recipient the code, by telephone or in person, not by email. If \
-                you no longer know the code, send the message again with another one."
-                .into(),
-            (Self::Nl, Trouble::NoText) => "Controleer het mobiele nummer met de ontvanger. Klopt het niet, stuur het \
-                bericht dan opnieuw met het juiste nummer of met een toegangscode."
-                .into(),
-            (Self::En, Trouble::NoText) => "Check the mobile number with the recipient. If it is wrong, send the message \
-                again with the right number or with an access code."
-                .into(),
-            (Self::Nl, Trouble::Locked) => "Vraag de ontvanger of hij of zij dit was. Uw beheerder kan het bericht weer \
-                vrijgeven, of stuur het opnieuw."
-                .into(),
-            (Self::En, Trouble::Locked) => "Ask the recipient whether this was them. Your administrator can unlock the \
-                message, or send it again."
-                .into(),
-        }
-    }
-
-    pub(super) fn trouble_doubt(self) -> String {
-        match self {
-            Self::Nl => "Gebruik een telefoonnummer dat u al kende: deze vraag kan ook komen van iemand die alleen de link \
-                heeft."
-                .into(),
-            Self::En => "Use a telephone number that you already knew: this may also come from somebody who only has the \
-                link."
-                .into(),
-        }
-    }
-
-    pub(super) fn trouble_delivery(self, delivery: &str) -> String {
-        match self {
-            Self::Nl => format!("Voor uw beheerder: aflevering {delivery}."),
-            Self::En => format!("For your administrator: delivery {delivery}."),
-        }
-    }
-
-    fn month(self, month: time::Month) -> &'static str {
-        const NL: [&str; 12] = [
-            "januari",
-            "februari",
-            "maart",
-            "april",
-            "mei",
-            "juni",
-            "juli",
-            "augustus",
-            "september",
-            "oktober",
-            "november",
-            "december",
-        ];
-        const EN: [&str; 12] = [
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
-        ];
-        let names = match self {
-            Self::Nl => NL,
-            Self::En => EN,
-        };
-        names.get(usize::from(u8::from(month)) - 1).copied().unwrap_or_default()
-    }
-
-    /// `24 december 2026`, in UTC.
-    fn day(self, date: OffsetDateTime) -> String {
-        format!("{} {} {}", date.day(), self.month(date.month()), date.year())
-    }
-
-    /// `24 december 2026, 15:30 (UTC)`.
-    pub(crate) fn time(self, moment: Moment) -> String {
-        let date = utc(moment);
-        format!("{}, {:02}:{:02} (UTC)", self.day(date), date.hour(), date.minute())
-    }
-
-    fn day_or_time(self, last: Last) -> String {
-        match last {
-            Last::Day(date) => self.day(date),
-            Last::Time(moment) => self.time(moment),
-        }
-    }
-}
-
-/// How the end of a time is best told.
-#[derive(Copy, Clone)]
-enum Last {
-    Day(OffsetDateTime),
-    Time(Moment),
-}
-
-/// The last whole day before `until`, so that "until the 23rd" is true all through the 23rd. Where that is not even
-/// today, the time must be told.
-fn last_day(until: Moment, now: Moment) -> Last {
-    let midnight = utc(until).replace_time(Time::MIDNIGHT);
-    let last = midnight.checked_sub(time::Duration::DAY).unwrap_or(midnight);
-    if last.date() < utc(now).date() { Last::Time(until) } else { Last::Day(last) }
-}
-
-/// A moment as a date; what lies beyond all dates is the last one.
-fn utc(moment: Moment) -> OffsetDateTime {
-    const END_OF_9999: i64 = 253_402_300_799;
-    OffsetDateTime::from_unix_timestamp(moment.0.clamp(0, END_OF_9999))
-        .unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }

@@ -70,20 +70,21 @@ fn check(mail: &str, golden: &str) {
 #[test]
 fn reports_are_what_they_were() {
     let failure = refused("no such user");
-    check(
-        &to_jan(Language::Nl, What::Failed(&failure)),
-        include_str!("../../golden/report-failed-nl.eml"),
-    );
-    check(
-        &to_jan(Language::En, What::Failed(&failure)),
-        include_str!("../../golden/report-failed-en.eml"),
-    );
+    let failed = What::Failed(&failure);
+    check(&to_jan(Language::Nl, failed), include_str!("../../golden/report-failed-nl.eml"));
+    check(&to_jan(Language::En, failed), include_str!("../../golden/report-failed-en.eml"));
+    check(&to_jan(Language::De, failed), include_str!("../../golden/report-failed-de.eml"));
+    check(&to_jan(Language::Fr, failed), include_str!("../../golden/report-failed-fr.eml"));
     let delayed = What::Delayed { last: "connection timed out", until: UNTIL };
     check(&to_jan(Language::Nl, delayed), include_str!("../../golden/report-delayed-nl.eml"));
     check(&to_jan(Language::En, delayed), include_str!("../../golden/report-delayed-en.eml"));
+    check(&to_jan(Language::De, delayed), include_str!("../../golden/report-delayed-de.eml"));
+    check(&to_jan(Language::Fr, delayed), include_str!("../../golden/report-delayed-fr.eml"));
     let ask = What::AskSender { until: UNTIL };
     check(&to_jan(Language::Nl, ask), include_str!("../../golden/report-ask-nl.eml"));
     check(&to_jan(Language::En, ask), include_str!("../../golden/report-ask-en.eml"));
+    check(&to_jan(Language::De, ask), include_str!("../../golden/report-ask-de.eml"));
+    check(&to_jan(Language::Fr, ask), include_str!("../../golden/report-ask-fr.eml"));
 }
 
 #[test]

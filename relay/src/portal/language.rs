@@ -22,6 +22,8 @@ fluent_templates::static_loader! {
 
 static DUTCH: LanguageIdentifier = langid!("nl");
 static ENGLISH: LanguageIdentifier = langid!("en");
+static GERMAN: LanguageIdentifier = langid!("de");
+static FRENCH: LanguageIdentifier = langid!("fr");
 
 /// Everything that the portal says, in one language.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -45,12 +47,9 @@ pub(super) fn asked(query: Option<&str>) -> Option<Language> {
     query?.split('&').filter_map(|pair| pair.strip_prefix("lang=")).find_map(from_code)
 }
 
+/// Our own codes, as they stand in links and in the cookie: exactly these.
 fn from_code(code: &str) -> Option<Language> {
-    match code {
-        "nl" => Some(Language::Nl),
-        "en" => Some(Language::En),
-        _ => None,
-    }
+    Language::ALL.into_iter().find(|language| language.tag() == code)
 }
 
 /// The best of `Accept-Language` (RFC 9110, section 12.5.4) that we speak; of equals the first.
@@ -58,11 +57,11 @@ fn preferred(header: &str) -> Option<Language> {
     let mut best: Option<(f32, Language)> = None;
     for range in header.split(',') {
         let mut parts = range.split(';').map(str::trim);
-        let tag = parts.next().unwrap_or_default().to_ascii_lowercase();
+        let tag = parts.next().unwrap_or_default();
         let weight = parts
             .find_map(|part| part.strip_prefix("q="))
             .map_or(1.0, |q| q.parse().unwrap_or(0.0));
-        let Some(language) = from_code(tag.split('-').next().unwrap_or_default()) else { continue };
+        let Some(language) = Language::of_tag(tag) else { continue };
         if weight > best.map_or(0.0, |(least, _)| least) {
             best = Some((weight, language));
         }
@@ -73,10 +72,7 @@ fn preferred(header: &str) -> Option<Language> {
 impl Words {
     /// The language's tag (BCP 47).
     pub(super) fn code(self) -> &'static str {
-        match self.0 {
-            Language::Nl => "nl",
-            Language::En => "en",
-        }
+        self.0.tag()
     }
 
     pub(super) fn say(self, key: &str) -> String {
@@ -123,11 +119,16 @@ impl Words {
         self.with(
             "date",
             &[
-                ("day", &time.day().to_string()),
+                ("day", &self.day_of_month(time.day())),
                 ("month", &month),
                 ("year", &time.year().to_string()),
             ],
         )
+    }
+
+    /// In French the first of a month alone is an ordinal.
+    fn day_of_month(self, day: u8) -> String {
+        if self.0 == Language::Fr && day == 1 { "1er".into() } else { day.to_string() }
     }
 
     /// How long from `now` until `until`, in the largest unit that is not zero, rounded up.
@@ -145,16 +146,20 @@ impl Words {
     pub(super) fn size(self, octets: u64) -> String {
         const KILO: u64 = 1000;
         const MEGA: u64 = 1000 * KILO;
+        let unit = match self.0 {
+            Language::Fr => 'o',
+            Language::Nl | Language::En | Language::De => 'B',
+        };
         match octets {
-            0..KILO => format!("{octets} B"),
-            KILO..MEGA => format!("{} kB", octets / KILO),
+            0..KILO => format!("{octets} {unit}"),
+            KILO..MEGA => format!("{} k{unit}", octets / KILO),
             MEGA.. => {
                 let tenths = octets / (MEGA / 10);
-                let comma = match self.0 {
-                    Language::Nl => ',',
+                let point = match self.0 {
                     Language::En => '.',
+                    Language::Nl | Language::De | Language::Fr => ',',
                 };
-                format!("{}{comma}{} MB", tenths / 10, tenths % 10)
+                format!("{}{point}{} M{unit}", tenths / 10, tenths % 10)
             }
         }
     }
@@ -163,6 +168,8 @@ impl Words {
         match self.0 {
             Language::Nl => &DUTCH,
             Language::En => &ENGLISH,
+            Language::De => &GERMAN,
+            Language::Fr => &FRENCH,
         }
     }
 }
@@ -176,6 +183,8 @@ mod tests {
 
     const NL_SOURCE: &str = include_str!("../../locale/nl.ftl");
     const EN_SOURCE: &str = include_str!("../../locale/en.ftl");
+    const DE_SOURCE: &str = include_str!("../../locale/de.ftl");
+    const FR_SOURCE: &str = include_str!("../../locale/fr.ftl");
 
     /// Each key with the variables of its text.
     fn strings(source: &str) -> BTreeMap<&str, BTreeSet<&str>> {
@@ -207,14 +216,32 @@ mod tests {
     }
 
     #[test]
-    fn langs_same_keys() {
-        assert_eq!(strings(NL_SOURCE), strings(EN_SOURCE));
+    fn every_language_has_every_string_with_the_same_variables() {
+        let english = strings(EN_SOURCE);
+        for (tag, source) in [("nl", NL_SOURCE), ("de", DE_SOURCE), ("fr", FR_SOURCE)] {
+            let other = strings(source);
+            let keys: BTreeSet<_> = english.keys().chain(other.keys()).collect();
+            for key in keys {
+                assert_eq!(other.get(key), english.get(key), "{key} in {tag}.ftl, beside en.ftl");
+            }
+        }
     }
 
     #[test]
     fn strings_hold_no_markup() {
-        for line in NL_SOURCE.lines().chain(EN_SOURCE.lines()) {
-            assert!(!line.replace("->", "").contains(['<', '>', '&']), "{line}");
+        for source in [NL_SOURCE, EN_SOURCE, DE_SOURCE, FR_SOURCE] {
+            for line in source.lines() {
+                assert!(!line.replace("->", "").contains(['<', '>', '&']), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_line_of_french_begins_with_a_punctuation_mark() {
+        for line in FR_SOURCE.lines().filter(|line| !line.starts_with('#')) {
+            for mark in [" :", " ;", " ?", " !"] {
+                assert!(!line.contains(mark), "needs a no-break space before{mark}: {line}");
+            }
         }
     }
 
@@ -239,8 +266,9 @@ mod tests {
         let choose = |query, cookie, accepted| choose(query, cookie, accepted, Language::Nl);
         assert_eq!(choose(Some("lang=en"), Some("nl"), Some("nl")), Language::En);
         assert_eq!(choose(Some("lang=xx"), Some("en"), Some("nl")), Language::En);
-        assert_eq!(choose(None, None, Some("fr, EN-gb;q=0.8, nl;q=0.7")), Language::En);
-        assert_eq!(choose(None, None, Some("en;q=0, fr")), Language::Nl);
+        assert_eq!(choose(None, None, Some("pl, EN-gb;q=0.8, nl;q=0.7")), Language::En);
+        assert_eq!(choose(None, None, Some("fr-BE;q=0.6, de-AT;q=0.9")), Language::De);
+        assert_eq!(choose(None, None, Some("en;q=0, pl")), Language::Nl);
         assert_eq!(choose(None, None, None), Language::Nl);
     }
 
@@ -256,6 +284,13 @@ mod tests {
         assert_eq!(nl.wait(Moment(61), Moment(0)), "2 minuten");
         assert_eq!(en.wait(Moment(3601), Moment(0)), "2 hours");
         assert_eq!(en.wait(Moment(0), Moment(9)), "1 second");
+        let (de, fr) = (Words(Language::De), Words(Language::Fr));
+        assert_eq!(de.date_field(field).unwrap(), "24. November 2026, 10:05 Uhr (UTC+01:00)");
+        assert_eq!(fr.date_field(field).unwrap(), "24 novembre 2026 à 10:05 (UTC+01:00)");
+        assert_eq!(fr.date(Moment(1_796_083_200)), "1er décembre 2026");
+        assert_eq!(fr.wait(Moment(61), Moment(0)), "2 minutes");
+        assert_eq!(de.wait(Moment(3601), Moment(0)), "2 Stunden");
+        assert_eq!(fr.size(1_250_000), "1,2 Mo");
         assert_eq!(nl.size(999), "999 B");
         assert_eq!(nl.size(1_250_000), "1,2 MB");
         assert_eq!(en.size(45_000), "45 kB");

@@ -6,6 +6,7 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tracing::error;
+use zegel_core::notice::Language;
 
 use super::Site;
 use super::assets::{ICON, STYLE};
@@ -18,7 +19,7 @@ use super::visit::Visit;
 pub(super) struct Page<'a> {
     pub(super) words: Words,
     pub(super) site: &'a Site,
-    /// Whether the page can be asked for in the other language; an answer to a form cannot.
+    /// Whether the page can be asked for in another language; an answer to a form cannot.
     pub(super) switch: bool,
 }
 
@@ -171,6 +172,10 @@ pub(super) fn html(page: &impl Template) -> Response {
 impl<'a> Page<'a> {
     pub(super) fn of(site: &'a Site, visit: Visit) -> Self {
         Self { words: visit.words, site, switch: visit.is_reading }
+    }
+
+    fn languages() -> [Language; 4] {
+        Language::ALL
     }
 
     fn style() -> &'static str {

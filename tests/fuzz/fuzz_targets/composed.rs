@@ -48,7 +48,7 @@ fuzz_target!(|octets: &[u8]| {
     let mut texts = octets.split(|octet| *octet == 0xFF).map(String::from_utf8_lossy);
     let mut text = || texts.next().unwrap_or_default();
     let [name, organisation, address, hello] = [text(), text(), text(), text()];
-    let language = if name.len() % 2 == 0 { Language::Nl } else { Language::En };
+    let language = Language::ALL[name.len() % Language::ALL.len()];
     let own: Address = "secure@a.example".parse().expect("an address");
     let other: Address = address.parse().unwrap_or_else(|_| own.clone());
     let organisation = Organisation {
