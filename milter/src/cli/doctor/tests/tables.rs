@@ -60,7 +60,9 @@ fn a_filter_in_any_table_is_found_with_its_line() {
     );
     fs::copy(place.path("access"), place.path("built")).unwrap();
     let built = format!("hash:{}", place.path("built").display());
-    assert!(std::process::Command::new("/usr/sbin/postmap").arg(built).status().unwrap().success());
+    // The machine's own Postfix may have no main.cf.
+    let mut postmap = std::process::Command::new("/usr/sbin/postmap");
+    assert!(postmap.arg("-c").arg(place.path("")).arg(built).status().unwrap().success());
     check_line(
         &place,
         "smtpd_helo_restrictions = check_helo_access proxy:hash:@/built",
