@@ -1,6 +1,7 @@
-//! One walk through the portal with a real browser, and what axe-core has to say about each page of it.
+//! Walks through the portal with a real browser that runs no script, and what axe-core and an HTML validator have to say
+//! about each page: light and dark, from left to right and from right to left, on a small screen, in every language.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zegel_tests::browser::Browser;
 use zegel_tests::lab::{Lab, Setup};
@@ -10,18 +11,28 @@ use zegel_tests::sink::Sink;
 
 use crate::{TEXT, secured};
 
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/browser").join(name)
+}
+
 /// Walks with Chromium from Pim's notification to the text, with the code that he then gets from `code`.
 async fn walk(letter: Letter, code: impl AsyncFnOnce(&Recipient<'_, Sink>) -> String) {
     let lab = Lab::start(Setup::default()).await;
     let plain = lab.sink("plain.test", None);
     lab.send(&letter.to("pim@plain.test")).await;
     let pim = Recipient::new(&lab, &plain, "pim@plain.test");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/browser/portal.mjs");
-    let mut browser = Browser::start(&script, &[&pim.link().await, TEXT]);
+    let mut browser = Browser::start(&script("portal.mjs"), &[&pim.link().await, TEXT]);
     assert_eq!(browser.hear(), "code?", "the browser asks for a code");
     browser.say(&code(&pim).await);
     let told = browser.finish();
     assert!(told.ends_with("read\n"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_page_is_there_for_everyone_in_every_language() {
+    let lab = Lab::start(Setup::default()).await;
+    let told = Browser::start(&script("pages.mjs"), &[&lab.origin()]).finish();
+    assert_eq!(told, "seen\n");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@ use tokio::net::TcpListener;
 use zegel_tests::canary;
 use zegel_tests::lab::{Lab, Setup};
 use zegel_tests::letter::Letter;
+use zegel_tests::mailbox::{Arrival, arrival};
 use zegel_tests::recipient::Recipient;
 use zegel_tests::sink::Sink;
 use zegel_tests::wait::until;
@@ -42,6 +43,24 @@ async fn the_recipient_asks_for_a_code_types_it_and_reads() {
         "{seen}"
     );
     recorded(&lab, "opened by email").await;
+}
+
+#[tokio::test]
+async fn who_reads_in_german_gets_the_next_notification_in_german() {
+    let (lab, plain) = notified(secured()).await;
+    let mut pim = Recipient::new(&lab, &plain, PIM);
+    let link = pim.link().await;
+    let page = pim.visitor.open(&format!("{link}?lang=de")).await;
+    assert!(page.html().contains("<html lang=\"de\""));
+    assert!(pim.read().await.contains(TEXT));
+    let code = arrival(&plain, "the code", |mail| mail.code().is_some()).await;
+    assert_eq!(code.head("Content-Language").unwrap(), "de");
+
+    lab.send(&secured().to(PIM)).await;
+    let german = |mail: &Arrival| mail.link().is_some_and(|other| other != link);
+    let next = arrival(&plain, "the next notification", german).await;
+    assert_eq!(next.head("Content-Language").unwrap(), "de");
+    assert!(next.text().contains("hat Ihnen eine sichere Nachricht gesendet"), "{}", next.text());
 }
 
 #[tokio::test]

@@ -221,8 +221,10 @@ impl Pipeline {
         let link = letters::Link::of(delivery, self.store.keyring());
         let (token, reference) = (vault::digest(&link.token), vault::digest(&link.reference));
         self.store.add_link(delivery.id, token, reference, delivery.expires).await?;
+        let chosen = self.store.language_of(&delivery.recipient.address).await?;
+        let language = chosen.unwrap_or(self.settings.organisation.language);
         let notification =
-            letters::notification(delivery, method, stored, &link, &self.settings, now);
+            letters::notification(delivery, method, stored, &link, language, &self.settings, now);
         let mark =
             self.mark_of_mail(delivery.recipient.address.domain(), &notification, now).await?;
         let mut content = io::Cursor::new([mark.into_bytes(), notification].concat());

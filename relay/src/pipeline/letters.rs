@@ -5,7 +5,7 @@ use zegel_core::decision::Method;
 use zegel_core::delivery::{Effect, Failure, State};
 use zegel_core::directive::AccessRight;
 use zegel_core::moment::Moment;
-use zegel_core::notice::{self, How, Notification};
+use zegel_core::notice::{self, How, Language, Notification};
 use zegel_core::own_id;
 use zegel_core::report::{self, Report, What};
 use zegel_core::secret::Secret;
@@ -68,6 +68,7 @@ pub(super) fn notification(
     method: Method,
     stored: &Stored,
     link: &Link,
+    language: Language,
     settings: &Settings,
     now: Moment,
 ) -> Vec<u8> {
@@ -77,7 +78,7 @@ pub(super) fn notification(
         sender_name: stored.submission.from_name.as_deref(),
         sender: &stored.submission.from,
         to: &delivery.recipient.address,
-        language: settings.organisation.language,
+        language,
         origin: &settings.origin,
         token: &link.token,
         reference: &link.reference,

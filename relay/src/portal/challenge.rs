@@ -114,7 +114,7 @@ pub(super) async fn judge(
     headers: &HeaderMap,
     visit: Visit,
 ) -> Result<Judged, Refusal> {
-    match &letter.proof {
+    let judged = match &letter.proof {
         Proof::Mailed | Proof::Texted(_) => match Code::parse(typed) {
             Ok(code) => judge_code(portal, letter, browser, &code, headers, visit).await,
             Err(_) => Ok(Judged::Unreadable),
@@ -123,6 +123,21 @@ pub(super) async fn judge(
             Ok(code) => agreed::judge(portal, letter, (hash, &code), browser, headers, visit).await,
             Err(_) => Ok(Judged::Unreadable),
         },
+    };
+    if let Ok(Judged::Opened(_)) = judged {
+        remember_language(portal, letter, visit).await;
+    }
+    judged
+}
+
+/// Whoever has proved to be the recipient gets the next notification in the language that they chose. Their code is used
+/// up: that this could not be written down must not keep the message from them.
+async fn remember_language(portal: &Portal, letter: &Letter, visit: Visit) {
+    let Some(language) = visit.chosen else { return };
+    if let Err(error) = portal.store.choose_language(letter.recipient(), language, visit.now).await
+    {
+        let id = letter.delivery.id;
+        warn!(delivery = %id, %error, "delivery {id}: its recipient's language is not remembered");
     }
 }
 

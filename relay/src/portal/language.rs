@@ -29,17 +29,18 @@ static FRENCH: LanguageIdentifier = langid!("fr");
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(super) struct Words(pub(super) Language);
 
-/// The language for a request: chosen on the page, chosen earlier, preferred by the browser, or the organisation's.
+/// What the reader chose: on this page, or earlier in this browser.
+pub(super) fn chosen(query: Option<&str>, cookie: Option<&str>) -> Option<Language> {
+    asked(query).or_else(|| cookie.and_then(from_code))
+}
+
+/// The language for a request: chosen by its reader, preferred by the browser, or the organisation's.
 pub(super) fn choose(
-    query: Option<&str>,
-    cookie: Option<&str>,
+    chosen: Option<Language>,
     accepted: Option<&str>,
     default: Language,
 ) -> Language {
-    asked(query)
-        .or_else(|| cookie.and_then(from_code))
-        .or_else(|| accepted.and_then(preferred))
-        .unwrap_or(default)
+    chosen.or_else(|| accepted.and_then(preferred)).unwrap_or(default)
 }
 
 /// The language that `?lang=` asks for.
@@ -263,7 +264,8 @@ mod tests {
 
     #[test]
     fn the_language_is_the_chosen_one_then_the_browsers_then_the_organisations() {
-        let choose = |query, cookie, accepted| choose(query, cookie, accepted, Language::Nl);
+        let choose =
+            |query, cookie, accepted| choose(chosen(query, cookie), accepted, Language::Nl);
         assert_eq!(choose(Some("lang=en"), Some("nl"), Some("nl")), Language::En);
         assert_eq!(choose(Some("lang=xx"), Some("en"), Some("nl")), Language::En);
         assert_eq!(choose(None, None, Some("pl, EN-gb;q=0.8, nl;q=0.7")), Language::En);

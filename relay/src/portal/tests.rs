@@ -438,6 +438,21 @@ async fn a_language_is_chosen_on_the_page_and_remembered() {
 }
 
 #[tokio::test]
+async fn a_choice_of_language_is_the_recipients_once_they_have_proved_who_they_are() {
+    let fixture = Fixture::new().await;
+    let mut browser = fixture.browser();
+    browser.get(&format!("{LINK}?lang=de")).await;
+    browser.post(&format!("{LINK}/start"), "").await;
+    let code = fixture.mailed_code().await.unwrap();
+    let recipient = RECIPIENT.parse().unwrap();
+    let remembered = async || fixture.portal.store.language_of(&recipient).await.unwrap();
+    browser.post(&format!("{LINK}/code"), &wrong(&code)).await;
+    assert_eq!(remembered().await, None);
+    browser.post(&format!("{LINK}/code"), &format!("code={code}")).await;
+    assert_eq!(remembered().await, Some(zegel_core::notice::Language::De));
+}
+
+#[tokio::test]
 async fn no_link_is_dead() {
     let fixture = Fixture::new().await;
     let mut browser = fixture.browser();

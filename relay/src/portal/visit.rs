@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, header};
 use zegel_core::moment::Moment;
+use zegel_core::notice::Language;
 
 use super::language::{self, Words};
 use super::{Site, cookie, guard};
@@ -20,6 +21,8 @@ pub(super) struct Peer(pub(super) SocketAddr);
 #[derive(Copy, Clone, Debug)]
 pub(super) struct Visit {
     pub(super) words: Words,
+    /// What the reader chose, if they did: more than a browser's setting.
+    pub(super) chosen: Option<Language>,
     pub(super) network: Network,
     /// Asked from this very machine, not through a proxy.
     pub(super) is_local: bool,
@@ -37,14 +40,11 @@ impl Visit {
         let headers = request.headers();
         let peer = peer(request);
         let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-        let language = language::choose(
-            request.uri().query(),
-            cookie::LANGUAGE.read(headers),
-            accepted,
-            site.organisation.language,
-        );
+        let chosen = language::chosen(request.uri().query(), cookie::LANGUAGE.read(headers));
+        let language = language::choose(chosen, accepted, site.organisation.language);
         Self {
             words: Words(language),
+            chosen,
             network: Network::of(client(peer, headers, &site.trusted_proxies)),
             is_local: peer.is_loopback() && !headers.contains_key(FORWARDED_FOR),
             is_reading: guard::is_reading(request.method()),

@@ -6,9 +6,13 @@ use std::time::Duration;
 use sqlx::sqlite::SqliteConnection;
 use zegel_core::moment::Moment;
 
+use super::languages;
 use super::read::limit;
 use super::writer::After;
 use super::{Store, StoreError};
+
+/// As long as the browser remembers it.
+const LANGUAGE_KEPT: Duration = Duration::from_hours(365 * 24);
 
 /// Deliveries that go in one transaction: what arrives meanwhile waits for no more than these.
 const BATCH: usize = 200;
@@ -41,6 +45,7 @@ impl Store {
     /// deliveries it were. Broken off, it is taken up the next time.
     pub async fn forget(&self, now: Moment, kept: Duration) -> Result<usize, StoreError> {
         let before = now.0.saturating_sub_unsigned(kept.as_secs());
+        let unused_since = Moment(now.0.saturating_sub_unsigned(LANGUAGE_KEPT.as_secs()));
         let mut forgotten = 0;
         loop {
             let batch: Vec<String> = sqlx::query_scalar(OVER)
@@ -49,7 +54,10 @@ impl Store {
                 .fetch_all(&self.readers)
                 .await?;
             let gone = batch.len();
-            let forget = async move |db: &mut SqliteConnection| forget(db, &batch, before).await;
+            let forget = async move |db: &mut SqliteConnection| {
+                languages::forget(db, unused_since).await?;
+                forget(db, &batch, before).await
+            };
             self.writer.run("forgetting", After::Nothing, forget).await?;
             forgotten += gone;
             if gone < BATCH {

@@ -45,6 +45,7 @@ mod error;
 mod forget;
 mod held;
 mod intake;
+mod languages;
 mod mails;
 mod news;
 mod portal;

@@ -5,12 +5,13 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::StoreError;
 
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../migrations/0001_pipe.sql"),
     include_str!("../migrations/0002_gateway.sql"),
     include_str!("../migrations/0003_texts.sql"),
     include_str!("../migrations/0004_forget.sql"),
     include_str!("../migrations/0005_domains.sql"),
+    include_str!("../migrations/0006_languages.sql"),
 ];
 
 /// Takes the steps that are missing, all or none of them.
