@@ -104,6 +104,8 @@ pub enum Event {
     FloorMissed(Floor, Miss),
     /// The domains do not qualify any more for the method that was settled.
     Disqualified,
+    /// The number or code on file that the settled method needs is there no more.
+    Forgotten,
     FactorGiven,
     Opened,
     /// The clock passed a due time that ends this state (hold over).
@@ -169,17 +171,9 @@ pub fn step(
     let clock = Clock { accepted, now, retry };
     let event_name = event.name();
     let next = match (state, event) {
-        (Undecided { missed, wait, .. }, Event::Settled(outcome)) => match outcome {
-            Outcome::By(method) => (
-                Planned { method, due: now, tries: 0, missed: missed.clone(), wait: *wait },
-                vec![],
-            ),
-            Outcome::NeedsSender => (Held { until: now.plus(retry.hold) }, vec![Effect::AskSender]),
-            Outcome::NoneLeft => failed(Failure::NoneLeft, now),
-            Outcome::Unknown(rung) => {
-                clock.again_later(state, format!("the look-up for {rung} failed"))
-            }
-        },
+        (Undecided { missed, wait, .. }, Event::Settled(outcome)) => {
+            clock.settled(state, outcome, missed, *wait)
+        }
         (Undecided { .. } | Planned { .. }, Event::Deferred(last)) => {
             clock.again_later(state, last)
         }
@@ -191,6 +185,10 @@ pub fn step(
             Undecided { due: now.plus(retry.first), tries: 0, missed: missed.clone(), wait: *wait },
             vec![],
         ),
+        (
+            Planned { method: Method::Sms | Method::AccessCode, missed, wait, .. },
+            Event::Forgotten,
+        ) => (Undecided { due: now, tries: 0, missed: missed.clone(), wait: *wait }, vec![]),
         (Planned { missed, wait, .. }, Event::FloorMissed(floor, miss)) => (
             Undecided { due: now, tries: 0, missed: with_miss(missed, floor, miss), wait: *wait },
             vec![],
@@ -250,6 +248,30 @@ struct Clock<'a> {
 }
 
 impl Clock<'_> {
+    /// What the ladder's outcome leads to.
+    fn settled(
+        &self,
+        state: &State,
+        outcome: Outcome,
+        missed: &[(Floor, Miss)],
+        wait: Wait,
+    ) -> (State, Vec<Effect>) {
+        let now = self.now;
+        match outcome {
+            Outcome::By(method) => {
+                let missed = missed.to_vec();
+                (State::Planned { method, due: now, tries: 0, missed, wait }, vec![])
+            }
+            Outcome::NeedsSender => {
+                (State::Held { until: now.plus(self.retry.hold) }, vec![Effect::AskSender])
+            }
+            Outcome::NoneLeft => failed(Failure::NoneLeft, now),
+            Outcome::Unknown(rung) => {
+                self.again_later(state, format!("the look-up for {rung} failed"))
+            }
+        }
+    }
+
     /// The same again after a while: with a word to the sender when it takes long, and no more when it takes too long.
     fn again_later(&self, state: &State, last: String) -> (State, Vec<Effect>) {
         let mut next = state.clone();
@@ -310,6 +332,7 @@ impl Event {
             Self::NoRoute { .. } => "no-route",
             Self::FloorMissed(..) => "floor-missed",
             Self::Disqualified => "disqualified",
+            Self::Forgotten => "forgotten",
             Self::FactorGiven => "factor-given",
             Self::Opened => "opened",
             Self::TimeUp => "time-up",

@@ -23,6 +23,7 @@
 //! - [`spf`]: whether a server may send for a domain (RFC 7208), and whether that proves enough.
 //! - [`access`]: challenges that a recipient answers; [`access::Passed`] is the proof that one was answered.
 //! - [`phone::Number`]: where a text message may go; [`budget::Budget`]: how many may be sent.
+//! - [`contact`]: numbers and access codes that are on file for the next message.
 //! - [`notice`], [`outgoing`], [`report`]: the three kinds of mail that leave. [`mime`]: the parts of a message, as its
 //!   octets pass by.
 //! - [`secret::Secret`]: a value that never prints.
@@ -30,6 +31,7 @@
 pub mod access;
 pub mod address;
 pub mod budget;
+pub mod contact;
 pub mod conversation;
 pub mod dane;
 pub mod decision;

@@ -73,6 +73,12 @@ impl Number {
         &self.number
     }
 
+    /// The last two digits: as much as its owner needs to know it again.
+    pub fn ending(&self) -> &str {
+        let number = self.number.reveal();
+        number.get(number.len().saturating_sub(2)..).unwrap_or_default()
+    }
+
     /// What it has in common with its neighbours: all but the last two digits.
     pub fn hundred(&self) -> Secret {
         let number = self.number.reveal();

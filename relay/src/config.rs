@@ -285,6 +285,11 @@ impl Config {
         toml::from_str(text)
     }
 
+    /// What the organisation allows and the relay can do: nobody sends text messages without `[sms]`.
+    pub fn policy(&self) -> Policy {
+        Policy { sms: self.policy.sms && self.sms.is_some(), ..self.policy.clone() }
+    }
+
     /// The retry schedule with its defaults filled in.
     pub fn retry(&self) -> delivery::Retry {
         let default = delivery::Retry::default();

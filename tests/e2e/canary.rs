@@ -13,6 +13,9 @@ use crate::{BY_EMAIL, CERTIFIED, is_report, to};
 
 const NUMBER: &str = "31612340987";
 const CODE: &str = "481516234209";
+/// Put on file by the administrator, the number in vain: nobody sends text messages here.
+const FILED_NUMBER: &str = "31612349876";
+const FILED_CODE: &str = "kanarievogel23";
 const SUBJECT: &str = "kanariegeel";
 const BODY: &str = "kanariezang";
 
@@ -60,6 +63,13 @@ async fn control_headers_codes_and_content_are_nowhere_but_with_the_recipient() 
     lab.send(&letter("app@org.test").to("els@plain.test").header(name, &number)).await;
     let (name, code) = by(&format!("access-code {CODE}"));
     lab.send(&letter("jan@org.test").to("els@plain.test").header(name, &code)).await;
+    lab.relay.told(&["contact", "set", "els@plain.test", "--access-code"], FILED_CODE);
+    let filed =
+        format!("recipient,number,access-code\nels@plain.test,+{FILED_NUMBER},{FILED_CODE}\n");
+    let file = lab.place.write("contacts.csv", &filed);
+    let refused = lab.relay.refuses(&["contact", "import", "--apply", &file.to_string_lossy()]);
+    assert!(!refused.contains(FILED_NUMBER), "a refusal says the number");
+    std::fs::remove_file(file).expect("remove the file");
 
     arrival(&good, "the letter", to("lisa@good.test")).await;
     arrival(&home, "a report", |mail| is_report(mail) && mail.recipient == "jan@org.test").await;
@@ -82,7 +92,7 @@ async fn control_headers_codes_and_content_are_nowhere_but_with_the_recipient() 
     let token = link.rsplit('/').next().unwrap_or_default().to_owned();
     // Control headers have no place in the relay's store and log. The mail server's and the milter's own logs name the
     // route; that is their business, but the words in confidence are nobody's.
-    let secrets = [NUMBER, CODE, SUBJECT, BODY, &token];
+    let secrets = [NUMBER, CODE, FILED_NUMBER, FILED_CODE, SUBJECT, BODY, &token];
     let logs = [lab.relay.log(), lab.milter.log(), lab.sending.log()];
     for (name, log) in ["relay", "milter", "mail server"].iter().zip(&logs) {
         let found: Vec<_> =

@@ -4,6 +4,7 @@
 mod bcc;
 mod browser;
 mod canary;
+mod contacts;
 mod crash;
 mod credential;
 mod dane;

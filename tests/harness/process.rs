@@ -1,6 +1,7 @@
 //! A program that runs for as long as its value lives.
 
 use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -124,12 +125,22 @@ impl Drop for Process {
 
 /// Runs a program to its end and gives back what it printed; one that fails is a panic with its words.
 pub fn run(program: impl AsRef<Path>, arguments: &[&str]) -> String {
+    feed(program, arguments, "")
+}
+
+/// The same with something on its standard input.
+pub fn feed(program: impl AsRef<Path>, arguments: &[&str], input: &str) -> String {
     let program = program.as_ref();
-    let output = Command::new(program)
+    let mut child = Command::new(program)
         .args(arguments)
-        .stdin(Stdio::null())
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .unwrap_or_else(|error| panic!("cannot run {}: {error}", program.display()));
+    // A program that does not read has closed it, perhaps before this.
+    let _ = child.stdin.take().expect("its input").write_all(input.as_bytes());
+    let output = child.wait_with_output().expect("wait for the program");
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.success(),

@@ -3,12 +3,13 @@
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::place::Place;
-use crate::process::{Process, installed, run};
+use crate::process::{Process, feed, installed, run};
 
 #[derive(Debug)]
 pub struct Relay {
@@ -112,6 +113,22 @@ impl Relay {
     pub fn command(&self, arguments: &[&str]) -> String {
         let configuration = self.configuration.to_string_lossy();
         run(installed("zegel-relay"), &[&["--config", &*configuration], arguments].concat())
+    }
+
+    /// The same with something on its standard input.
+    pub fn told(&self, arguments: &[&str], input: &str) -> String {
+        let configuration = self.configuration.to_string_lossy();
+        feed(installed("zegel-relay"), &[&["--config", &*configuration], arguments].concat(), input)
+    }
+
+    /// Runs one of its commands that must fail, and gives back what it said of it.
+    pub fn refuses(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(installed("zegel-relay"));
+        let output = command.arg("--config").arg(&self.configuration).args(arguments).output();
+        let output = output.expect("run zegel-relay");
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(!output.status.success(), "{} succeeded: {printed}", arguments.join(" "));
+        String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
     /// What `queue show` says of this recipient's delivery; empty when there is none.

@@ -235,3 +235,14 @@ fn what_goes_by_nta7516_waits_for_dane_and_leaves_only_when_the_domains_say_no()
     let State::Undecided { due, tries: 0, .. } = undecided else { panic!("{undecided:?}") };
     assert_eq!((due, effects), (NOW.plus(Retry::default().first), vec![]));
 }
+
+#[test]
+fn what_was_to_go_by_a_number_that_is_forgotten_goes_back_to_the_ladder() {
+    for method in [Method::Sms, Method::AccessCode] {
+        let (next, effects) = run(&planned(method), Event::Forgotten, NOW);
+        assert!(matches!(next, State::Undecided { due: NOW, tries: 0, .. }), "{next:?}");
+        assert_eq!(effects, vec![]);
+    }
+    let never = step(&planned(Method::Email), Event::Forgotten, ACCEPTED, NOW, &Retry::default());
+    assert_eq!(never, Err(Impossible { state: "planned", event: "forgotten" }));
+}

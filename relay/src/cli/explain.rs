@@ -6,12 +6,14 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clap::Args;
-use zegel_core::address::Address;
+use zegel_core::address::{Address, Domain};
+use zegel_core::contact;
 use zegel_core::conversation::{self, Conversation, Kind};
 use zegel_core::decision::{self, Answer, Decision, Facts, Outcome, Policy, Question, Verdict};
 use zegel_core::envelope::{Envelope, Recipient};
 use zegel_core::message::{HEAD_MAX, Head};
 use zegel_core::nta7516;
+use zegel_core::phone::Countries;
 use zegel_core::submission::Submission;
 
 use super::queue::{evidence, trail};
@@ -20,6 +22,7 @@ use crate::config::Config;
 use crate::dns::{Resolver, Trace};
 use crate::lifecycle;
 use crate::outbound::Outbound;
+use crate::store::Store;
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
@@ -51,11 +54,14 @@ impl Explain {
             .map_err(|refusal| format!("refused: 550 {refusal}"))?;
         let (resolver, trace) = Resolver::new(&config.dns)?.traced();
         let outbound = Outbound::of(config, resolver)?;
+        let files = Files::of(config).await?;
         for part in conversation::split(&submission.envelope.recipients, &submission.addressees) {
-            say(explain_conversation(&part, &submission, &config.policy, (&outbound, &trace))
+            let asked = (&outbound, &trace, &files);
+            say(explain_conversation(&part, &submission, &config.policy(), asked)
                 .await?
                 .trim_end())?;
         }
+        files.close().await;
         Ok(())
     }
 
@@ -88,7 +94,7 @@ async fn explain_conversation(
     conversation: &Conversation,
     submission: &Submission,
     policy: &Policy,
-    (outbound, trace): (&Outbound, &Trace),
+    (outbound, trace, files): (&Outbound, &Trace, &Files),
 ) -> Result<String, Failure> {
     let mut text = String::new();
     match conversation.kind {
@@ -103,7 +109,7 @@ async fn explain_conversation(
                 Verdict::Settled(decision) => break decision,
                 Verdict::Ask(question) => {
                     let (answer, found) =
-                        look(question, &recipient.address, submission, outbound).await;
+                        look(question, &recipient.address, submission, (outbound, files)).await?;
                     for line in trace.take() {
                         writeln!(text, "  {}: asked {line}", recipient.address)?;
                     }
@@ -125,20 +131,58 @@ async fn look(
     question: Question,
     recipient: &Address,
     submission: &Submission,
-    outbound: &Outbound,
-) -> (Answer, Option<String>) {
+    (outbound, files): (&Outbound, &Files),
+) -> Result<(Answer, Option<String>), Failure> {
+    let author = submission.from.domain();
     let floor = match question {
         Question::Server(floor) => floor,
-        Question::Nta7516 => return look_up_nta7516(recipient, submission, outbound).await,
-        Question::Account | Question::SharedNumber | Question::SharedCode => {
-            return (Answer::No, None);
+        Question::Nta7516 => return Ok(look_up_nta7516(recipient, submission, outbound).await),
+        Question::SharedNumber => {
+            return Ok((files.answer(author, recipient, contact::Kind::Number).await?, None));
         }
+        Question::SharedCode => {
+            return Ok((files.answer(author, recipient, contact::Kind::AccessCode).await?, None));
+        }
+        Question::Account => return Ok((Answer::No, None)),
     };
-    match outbound.probe(recipient).await {
+    Ok(match outbound.probe(recipient).await {
         Err(why) => (Answer::Unknown, Some(why)),
         Ok(seen) => {
             let answer = floor.check(&seen).map_or_else(Answer::Missed, |()| Answer::Yes);
             (answer, Some(evidence(&seen)))
+        }
+    })
+}
+
+/// What is on file of recipients. Where no relay has run yet there is nothing, and nothing is made.
+struct Files {
+    store: Option<Store>,
+    countries: Countries,
+}
+
+impl Files {
+    async fn of(config: &Config) -> Result<Self, Failure> {
+        let stands = Store::stands_in(&config.state_directory);
+        let store = if stands { Some(super::open(config).await?) } else { None };
+        let countries = config.sms.as_ref().map(|sms| sms.countries.clone()).unwrap_or_default();
+        Ok(Self { store, countries })
+    }
+
+    async fn answer(
+        &self,
+        domain: &Domain,
+        recipient: &Address,
+        kind: contact::Kind,
+    ) -> Result<Answer, Failure> {
+        match &self.store {
+            Some(store) => Ok(store.has_on_file(domain, recipient, kind, &self.countries).await?),
+            None => Ok(Answer::No),
+        }
+    }
+
+    async fn close(&self) {
+        if let Some(store) = &self.store {
+            store.close().await;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod check;
+mod contact;
 mod credential;
 mod explain;
 mod queue;
@@ -54,6 +55,9 @@ enum Command {
     /// Logins of applications that submit by SMTP.
     #[command(subcommand)]
     Credential(CredentialCommand),
+    /// Numbers and access codes of recipients on file.
+    #[command(subcommand)]
+    Contact(contact::ContactCommand),
     /// Deliveries and what became of them.
     #[command(subcommand)]
     Queue(QueueCommand),
@@ -203,6 +207,7 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Account(command) => accounts::account(&open(&config).await?, command).await?,
         Command::Domain(command) => accounts::domain(&open(&config).await?, command).await?,
         Command::Credential(command) => credential::run(&open(&config).await?, command).await?,
+        Command::Contact(command) => contact::run(&config, &open(&config).await?, command).await?,
         Command::Queue(command) => queue::run(&open(&config).await?, command).await?,
         Command::Sms(command) => {
             log_to_stderr();

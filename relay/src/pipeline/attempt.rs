@@ -12,6 +12,7 @@ use zegel_core::nta7516::Verdict;
 use zegel_core::outgoing;
 use zegel_core::transport::{Floor, Seen};
 
+use super::factor::Factor;
 use super::{Pipeline, letters};
 use crate::lifecycle;
 use crate::outbound::{Mail, Outcome, Way};
@@ -134,7 +135,14 @@ impl Pipeline {
                     (_, Some(floor)) => {
                         self.send_message(delivery, stored, floor, Way::Usual, "").await?
                     }
-                    (_, None) => self.send_notification(delivery, *method, stored, now).await?,
+                    (_, None) => {
+                        match self.factor(*method, stored, &delivery.recipient.address).await? {
+                            Some(factor) => {
+                                self.send_notification(delivery, &factor, stored, now).await?
+                            }
+                            None => return Ok(bare(Event::Forgotten)),
+                        }
+                    }
                 };
                 happened(outcome)
             }
@@ -214,7 +222,7 @@ impl Pipeline {
     async fn send_notification(
         &self,
         delivery: &Delivery,
-        method: Method,
+        factor: &Factor,
         stored: &Stored,
         now: Moment,
     ) -> Result<Outcome, StoreError> {
@@ -224,7 +232,7 @@ impl Pipeline {
         let chosen = self.store.language_of(&delivery.recipient.address).await?;
         let language = chosen.unwrap_or(self.settings.organisation.language);
         let notification =
-            letters::notification(delivery, method, stored, &link, language, &self.settings, now);
+            letters::notification(delivery, factor, stored, &link, language, &self.settings, now);
         let mark =
             self.mark_of_mail(delivery.recipient.address.domain(), &notification, now).await?;
         let mut content = io::Cursor::new([mark.into_bytes(), notification].concat());
@@ -233,7 +241,7 @@ impl Pipeline {
             sender: Some(&self.settings.organisation.from),
             recipient: &delivery.recipient,
             envelope_id: None,
-            floor: wish.code_floor().filter(|_| method == Method::Email),
+            floor: wish.code_floor().filter(|_| *factor == Factor::Mailbox),
             way: Way::Usual,
         };
         Ok(self.outbound.send(&mail, &mut content).await)

@@ -1,7 +1,9 @@
 //! Answers the ladder's questions for one recipient, one at a time and only when asked.
 
 use zegel_core::address::Address;
+use zegel_core::contact::Kind;
 use zegel_core::decision::{self, Answer, Decision, Facts, Policy, Question, Reach, Verdict, Wish};
+use zegel_core::phone::Countries;
 use zegel_core::transport::{Floor, Miss};
 
 use super::Pipeline;
@@ -38,9 +40,22 @@ impl Pipeline {
                 let verdict = self.outbound.nta7516(sender, recipient.domain(), lifecycle::now());
                 Ok(verdict.await.into())
             }
-            // Accounts of recipients and factors on file are not kept by this relay.
-            Question::Account | Question::SharedNumber | Question::SharedCode => Ok(Answer::No),
+            Question::SharedNumber => self.has_on_file(stored, recipient, Kind::Number).await,
+            Question::SharedCode => self.has_on_file(stored, recipient, Kind::AccessCode).await,
+            // Accounts of recipients are not kept by this relay.
+            Question::Account => Ok(Answer::No),
         }
+    }
+
+    async fn has_on_file(
+        &self,
+        stored: &Stored,
+        recipient: &Address,
+        kind: Kind,
+    ) -> Result<Answer, StoreError> {
+        let none = Countries::default();
+        let countries = self.texting.as_ref().map_or(&none, |texting| &texting.countries);
+        self.store.has_on_file(stored.submission.from.domain(), recipient, kind, countries).await
     }
 }
 

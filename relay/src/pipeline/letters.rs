@@ -1,9 +1,7 @@
 //! What leaves for one delivery: the notification with its link, the reports to the sender, the trace line.
 
 use zegel_core::address::Address;
-use zegel_core::decision::Method;
 use zegel_core::delivery::{Effect, Failure, State};
-use zegel_core::directive::AccessRight;
 use zegel_core::moment::Moment;
 use zegel_core::notice::{self, How, Language, Notification};
 use zegel_core::own_id;
@@ -11,6 +9,7 @@ use zegel_core::report::{self, Report, What};
 use zegel_core::secret::Secret;
 
 use super::Settings;
+use super::factor::Factor;
 use crate::id::MailId;
 use crate::store::{Delivery, MailKind, NewMail, Stored};
 use crate::vault::{self, Keyring, Purpose};
@@ -42,30 +41,19 @@ impl Link {
 }
 
 /// What a notification says of how its reader is verified.
-fn how<'a>(method: Method, stored: &'a Stored, recipient: &Address) -> How<'a> {
-    match (method, stored.submission.wishes.rights.get(recipient)) {
-        (Method::Account, _) => How::Account,
-        (Method::AccessCode, _) => How::AccessCode,
-        (Method::Sms, Some(AccessRight::Sms(number))) => {
-            let number = number.reveal();
-            How::Sms(number.get(number.len().saturating_sub(2)..).unwrap_or_default())
-        }
-        (Method::Sms, _) => How::Sms("…"),
-        (
-            Method::Email
-            | Method::Inbox(_)
-            | Method::Nta7516
-            | Method::DirectDelivery(_)
-            | Method::TransportSecurity(_),
-            _,
-        ) => How::Email,
+fn how(factor: &Factor) -> How<'_> {
+    match factor {
+        Factor::Account => How::Account,
+        Factor::Number(number) => How::Sms(number.ending()),
+        Factor::AccessCode => How::AccessCode,
+        Factor::Mailbox => How::Email,
     }
 }
 
 /// The notification for this delivery. The original Message-ID is not in it.
 pub(super) fn notification(
     delivery: &Delivery,
-    method: Method,
+    factor: &Factor,
     stored: &Stored,
     link: &Link,
     language: Language,
@@ -82,7 +70,7 @@ pub(super) fn notification(
         origin: &settings.origin,
         token: &link.token,
         reference: &link.reference,
-        how: how(method, stored, &delivery.recipient.address),
+        how: how(factor),
         until: delivery.expires,
         message_id: &own_id::make(&delivery.id, domain),
         references: &own_id::make(&delivery.conversation, domain),

@@ -3,9 +3,11 @@
 //!
 //! One unit is: claim → ask `core` → touch the world → `core::delivery::step` → commit. The parts:
 //! [`attempt`] does it for a delivery, [`mails`] for the relay's own mail, [`texts`] for text messages, [`facts`] answers the ladder's questions,
+//! [`factor`] says what a notification's reader will be asked for,
 //! [`letters`] composes what leaves, [`marker`] marks what may come back.
 
 mod attempt;
+mod factor;
 mod facts;
 mod letters;
 mod mails;
@@ -75,7 +77,7 @@ impl Settings {
         Self {
             hostname: config.hostname.to_string(),
             organisation: config.organisation.clone(),
-            policy: config.policy.clone(),
+            policy: config.policy(),
             retry: config.retry(),
             origin: config.portal.public_origin.as_str().to_owned(),
             marker_key,

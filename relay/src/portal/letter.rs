@@ -2,6 +2,7 @@
 
 use zegel_core::access::Passed;
 use zegel_core::address::Address;
+use zegel_core::contact::Kind;
 use zegel_core::decision::Method;
 use zegel_core::delivery::State;
 use zegel_core::directive::AccessRight;
@@ -15,7 +16,7 @@ use super::Portal;
 use super::language::Words;
 use super::refusal::Refusal;
 use crate::id::DeliveryId;
-use crate::store::{Delivery, Stored};
+use crate::store::{Delivery, Proved, Stored};
 
 /// A delivery that can be read in the portal. Who has one may know names and dates; content needs [`Passed`] besides.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub(super) struct Letter {
     pub(super) delivery: Delivery,
     pub(super) stored: Stored,
     pub(super) proof: Proof,
+    /// The number or code that came with the message, where that is what they prove themselves with.
+    given: Option<AccessRight>,
 }
 
 /// How the recipient proves who they are.
@@ -64,29 +67,42 @@ pub(super) async fn load(portal: &Portal, id: DeliveryId, now: Moment) -> Result
     let delivery = portal.store.delivery(id).await?.ok_or(Refusal::NotFound)?;
     let method = method(&delivery, now)?;
     let stored = portal.store.submission(delivery.submission).await?.ok_or(Refusal::Gone)?;
-    let proof = proof(method, &stored.submission, &delivery.recipient.address)?;
-    Ok(Letter { delivery, stored, proof })
+    let recipient = &delivery.recipient.address;
+    let (proof, given) = match method {
+        Method::Email => (Proof::Mailed, None),
+        Method::Sms => factor(portal, &stored.submission, recipient, Kind::Number).await?,
+        Method::AccessCode => {
+            factor(portal, &stored.submission, recipient, Kind::AccessCode).await?
+        }
+        Method::Account => return Err(Refusal::OtherMethod),
+        // It went straight into the recipient's mailbox: no link of ours leads to it.
+        Method::Inbox(_)
+        | Method::Nta7516
+        | Method::DirectDelivery(_)
+        | Method::TransportSecurity(_) => return Err(Refusal::NotFound),
+    };
+    Ok(Letter { delivery, stored, proof, given })
 }
 
-fn proof(method: Method, submission: &Submission, recipient: &Address) -> Result<Proof, Refusal> {
-    match (method, submission.wishes.rights.get(recipient)) {
-        (Method::Email, _) => Ok(Proof::Mailed),
-        (Method::Sms, Some(AccessRight::Sms(number))) => {
-            Number::parse(number.reveal()).map(Proof::Texted).map_err(|_| Refusal::OtherMethod)
-        }
-        (Method::AccessCode, Some(AccessRight::HashedCode(hash))) => {
-            Ok(Proof::Agreed(hash.clone()))
-        }
-        (Method::Account | Method::Sms | Method::AccessCode, _) => Err(Refusal::OtherMethod),
-        // It went straight into the recipient's mailbox: no link of ours leads to it.
-        (
-            Method::Inbox(_)
-            | Method::Nta7516
-            | Method::DirectDelivery(_)
-            | Method::TransportSecurity(_),
-            _,
-        ) => Err(Refusal::NotFound),
-    }
+/// What the recipient has to prove, and what of it came with the message; otherwise it is on file, and what is on file now
+/// counts.
+async fn factor(
+    portal: &Portal,
+    submission: &Submission,
+    recipient: &Address,
+    kind: Kind,
+) -> Result<(Proof, Option<AccessRight>), Refusal> {
+    let given = submission.wishes.rights.get(recipient).filter(|right| Kind::of(right) == kind);
+    let right = match given {
+        Some(right) => Some(right.clone()),
+        None => portal.store.on_file(submission.from.domain(), recipient, kind).await?,
+    };
+    let proof = match right {
+        Some(AccessRight::Sms(number)) => Number::parse(number.reveal()).ok().map(Proof::Texted),
+        Some(AccessRight::HashedCode(hash)) => Some(Proof::Agreed(hash)),
+        Some(AccessRight::AccessCode(_)) | None => None,
+    };
+    Ok((proof.ok_or(Refusal::OtherMethod)?, given.cloned()))
 }
 
 /// The letter that a verified recipient may read.
@@ -116,10 +132,17 @@ impl Letter {
         &self.delivery.recipient.address
     }
 
+    /// What becomes the organisation's once the message is opened with it.
+    pub(super) fn proved(&self) -> Option<Proved> {
+        let factor = self.given.clone()?;
+        let author = self.stored.submission.from.clone();
+        Some(Proved { author, recipient: self.recipient().clone(), factor })
+    }
+
     pub(super) fn way(&self) -> Way {
         match &self.proof {
             Proof::Mailed => Way::Mailed { masked: masked(self.recipient()) },
-            Proof::Texted(number) => Way::Texted { ending: last_digits(number).to_owned() },
+            Proof::Texted(number) => Way::Texted { ending: number.ending().to_owned() },
             Proof::Agreed(_) => Way::Agreed,
         }
     }
@@ -146,10 +169,4 @@ fn masked(address: &Address) -> String {
     let top = domain.rsplit('.').next().unwrap_or_default();
     let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
     format!("{}•••@{}•••.{top}", first(address.local()), first(domain))
-}
-
-/// As much of a number as its owner needs to know which telephone to take.
-fn last_digits(number: &Number) -> &str {
-    let number = number.secret().reveal();
-    number.get(number.len().saturating_sub(2)..).unwrap_or_default()
 }

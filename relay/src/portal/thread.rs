@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Response};
 use tracing::{info, warn};
 use zegel_core::access::Passed;
-use zegel_core::delivery::{Event, State as Standing};
+use zegel_core::delivery::State as Standing;
 use zegel_core::moment::Moment;
 
 use super::guard;
@@ -130,7 +130,7 @@ async fn opened(
 ) -> Result<(), Refusal> {
     if let Standing::Sent { .. } | Standing::Planned { .. } = letter.delivery.state {
         let id = passed.delivery();
-        portal.store.apply(letter.delivery.id, Event::Opened, now).await?;
+        portal.store.opened(letter.delivery.id, letter.proved(), now).await?;
         info!(delivery = id, "delivery {id} was opened in the portal");
     }
     Ok(())

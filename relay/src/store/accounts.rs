@@ -251,6 +251,16 @@ impl Store {
     }
 }
 
+/// Whether this author has an account that may not submit.
+pub(super) async fn is_suspended(
+    db: &mut SqliteConnection,
+    author: &Address,
+) -> Result<bool, StoreError> {
+    let suspended = "SELECT EXISTS (SELECT 1 FROM accounts WHERE suspended IS NOT NULL
+                     AND key = COALESCE((SELECT account FROM aliases WHERE key = ?1), ?1))";
+    Ok(sqlx::query_scalar(suspended).bind(author.key()).fetch_one(db).await?)
+}
+
 /// The account that this is the address or an alias of.
 async fn owner(
     db: &mut SqliteConnection,

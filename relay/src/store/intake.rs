@@ -13,6 +13,7 @@ use zegel_core::envelope::Recipient;
 use zegel_core::moment::Moment;
 use zegel_core::submission::Submission;
 
+use super::contacts::keep_given;
 use super::error::{from_json, to_json};
 use super::read::kind_name;
 use super::writer::After;
@@ -168,6 +169,8 @@ impl Incoming {
         if inserted.rows_affected() == 0 {
             return Ok(false);
         }
+        let rights = &self.submission.wishes.rights;
+        keep_given(db, &self.keyring, &self.submission.from, rights, self.accepted).await?;
         let place = Place {
             submission: &self.id.to_string(),
             accepted: self.accepted,
@@ -196,6 +199,7 @@ impl Incoming {
         let mut rights = self.submission.wishes.rights;
         let newcomers: BTreeSet<_> = self.submission.envelope.addresses().cloned().collect();
         rights.retain(|address, _| newcomers.contains(address));
+        keep_given(db, &self.keyring, &whole.from, &rights, self.accepted).await?;
         whole.wishes.rights.append(&mut rights);
         whole.envelope.recipients.extend(self.submission.envelope.recipients);
         sqlx::query("UPDATE submissions SET sealed = ? WHERE id = ?")
@@ -353,7 +357,7 @@ mod tests {
     }
 
     fn code_for(recipient: &str) -> Wishes {
-        let right = AccessRight::AccessCode(Secret::new("135789"));
+        let right = AccessRight::HashedCode(Secret::new("135789"));
         Wishes { rights: [(address(recipient), right)].into(), ..Wishes::default() }
     }
 

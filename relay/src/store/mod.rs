@@ -39,6 +39,7 @@
 
 mod accounts;
 mod bodies;
+mod contacts;
 mod credentials;
 mod destroy;
 mod error;
@@ -79,6 +80,7 @@ use crate::vault::Keyring;
 
 pub use self::accounts::{Account, Change, Kind, Standing};
 pub use self::bodies::{BODY_IN_ROW_MAX, BodyWriter, SealedBody};
+pub use self::contacts::{Contact, Proved};
 pub use self::credentials::{Counted, Credential, NewCredential, Quota, Revoked};
 pub use self::error::StoreError;
 pub use self::intake::{Kept, NewSubmission};
@@ -143,6 +145,11 @@ impl Store {
             heard: Heard::default(),
             room: Room::default(),
         })
+    }
+
+    /// Whether a store was ever opened in this directory.
+    pub fn stands_in(directory: &Path) -> bool {
+        directory.join(DATABASE).is_file()
     }
 
     /// Waits for the writer and closes all files.

@@ -209,7 +209,7 @@ async fn put_off(
     if put_off.rows_affected() == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
 }
 
-async fn apply(
+pub(super) async fn apply(
     db: &mut SqliteConnection,
     id: DeliveryId,
     event: delivery::Event,
@@ -331,6 +331,7 @@ fn note(event: &delivery::Event) -> &'static str {
         Event::NoRoute { .. } => "no way to the recipient's domain",
         Event::FloorMissed(..) => "the connection proved too little",
         Event::Disqualified => "the domains do not qualify any more",
+        Event::Forgotten => "what was on file is there no more",
     }
 }
 

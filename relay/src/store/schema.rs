@@ -5,13 +5,14 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::StoreError;
 
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/0001_pipe.sql"),
     include_str!("../migrations/0002_gateway.sql"),
     include_str!("../migrations/0003_texts.sql"),
     include_str!("../migrations/0004_forget.sql"),
     include_str!("../migrations/0005_domains.sql"),
     include_str!("../migrations/0006_languages.sql"),
+    include_str!("../migrations/0007_contacts.sql"),
 ];
 
 /// Takes the steps that are missing, all or none of them.

@@ -9,6 +9,7 @@ use sqlx::sqlite::SqliteConnection;
 use zegel_core::moment::Moment;
 
 use super::bodies::blocking;
+use super::contacts::UNOPENED_KEPT;
 use super::writer::After;
 use super::{Store, StoreError};
 
@@ -22,11 +23,12 @@ const LINK_KEPT: Duration = Duration::from_hours(30 * 24);
 const PORTAL_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// What goes, and how long after its moment.
-const ROWS: [(&str, Duration); 7] = [
+const ROWS: [(&str, Duration); 8] = [
     ("DELETE FROM links WHERE expires <= ?", LINK_KEPT),
     ("DELETE FROM challenges WHERE expires <= ?", PORTAL_KEPT),
     ("DELETE FROM sessions WHERE last_seen <= ?", PORTAL_KEPT),
     ("DELETE FROM uses WHERE until <= ?", Duration::ZERO),
+    ("DELETE FROM contacts WHERE giver <> x'' AND since <= ?", UNOPENED_KEPT),
     ("DELETE FROM mails WHERE due IS NULL AND created <= ?", LEFT_BEHIND),
     ("DELETE FROM texts WHERE due IS NULL AND created <= ?", LEFT_BEHIND),
     (

@@ -54,6 +54,8 @@ pub enum Purpose {
     ReturnPath,
     /// Addresses and networks that are counted by limits.
     Counter,
+    /// Whose numbers and access codes are on file.
+    Contact,
 }
 
 impl Keyring {
@@ -216,6 +218,7 @@ impl Purpose {
             Self::Fingerprint => b"fingerprint",
             Self::ReturnPath => b"return path",
             Self::Counter => b"counter",
+            Self::Contact => b"contact",
         }
     }
 }
