@@ -21,12 +21,14 @@
 //! allowed it for that domain: it is the organisation's choice for all messages, so what a message itself asks for, a custom
 //! access right among it, goes before.
 
+mod policy;
 mod words;
 
 use serde::{Deserialize, Serialize};
 
 use crate::nta7516::{self, Unqualified};
 use crate::transport::{Floor, Miss};
+pub use policy::{Policy, Setting, Value};
 
 /// What the message asks for this recipient.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,24 +43,6 @@ pub struct Wish {
 pub enum Right {
     Sms,
     AccessCode,
-}
-
-/// The organisation's switches.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is one switch of the configuration, free of the others"
-)]
-pub struct Policy {
-    pub account: bool,
-    pub nta7516: bool,
-    pub direct: bool,
-    /// Transport security at this level counts as verification; absent: it does not.
-    pub transport: Option<Floor>,
-    pub sms: bool,
-    pub access_code: bool,
-    pub email: bool,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -358,21 +342,6 @@ impl Policy {
             Rung::Sms => self.sms,
             Rung::AccessCode => self.access_code,
             Rung::Email => self.email,
-        }
-    }
-}
-
-impl Default for Policy {
-    /// Everything is allowed but transport security as verification, which the organisation must choose.
-    fn default() -> Self {
-        Self {
-            account: true,
-            nta7516: true,
-            direct: true,
-            transport: None,
-            sms: true,
-            access_code: true,
-            email: true,
         }
     }
 }

@@ -184,6 +184,8 @@ pub struct Retry {
 pub struct Retention {
     /// How long lists still show a delivery after its message's time is over and it is destroyed.
     pub rows: Span,
+    /// How long an entry stands in the audit log.
+    pub audit: Span,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -249,7 +251,10 @@ impl Default for Limits {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { rows: Span(Duration::from_hours(90 * 24)) }
+        Self {
+            rows: Span(Duration::from_hours(90 * 24)),
+            audit: Span(Duration::from_hours(5 * 365 * 24)),
+        }
     }
 }
 

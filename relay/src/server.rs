@@ -112,7 +112,7 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     );
     watch(&lifecycle, "pipeline", pipeline.run(limits.deliveries_max, lifecycle.clone()));
     watch(&lifecycle, "lists", preferred.clone().keep(lifecycle.clone()));
-    watch(&lifecycle, "sweeper", sweep(store.clone(), config.retention.rows.0, lifecycle.clone()));
+    watch(&lifecycle, "sweeper", sweep(store.clone(), config.retention.clone(), lifecycle.clone()));
     watch(&lifecycle, "store", last(store.clone(), lifecycle.clone()));
 
     ready(&config);
@@ -278,19 +278,34 @@ async fn last(store: Store, lifecycle: Lifecycle) {
     }
 }
 
-/// Sweeps leftovers, and rows that have stood in the list for long enough (`rows_kept`).
-async fn sweep(store: Store, rows_kept: Duration, lifecycle: Lifecycle) {
+/// Into another log, which may be kept on another machine: whoever cuts entries off here is found out there.
+async fn tell_audit_head(store: &Store) {
+    match store.audit_head().await {
+        Ok(Some(head)) => info!("audit log: head {head}"),
+        Ok(None) => {}
+        Err(error) => error!("cannot read the audit log: {error}"),
+    }
+}
+
+/// Sweeps leftovers, and rows that have stood in the lists for long enough.
+async fn sweep(store: Store, kept: config::Retention, lifecycle: Lifecycle) {
     while !lifecycle.is_stopping() {
         match store.sweep(lifecycle::now()).await {
             Ok(0) => {}
             Ok(swept) => info!("swept {swept} leftovers"),
             Err(error) => error!("cannot sweep: {error}"),
         }
-        match store.forget(lifecycle::now(), rows_kept).await {
+        match store.forget(lifecycle::now(), kept.rows.0).await {
             Ok(0) => {}
             Ok(forgotten) => info!("forgot {forgotten} deliveries that ended long ago"),
             Err(error) => error!("cannot forget what ended long ago: {error}"),
         }
+        match store.forget_audit(lifecycle::now(), kept.audit.0).await {
+            Ok(0) => {}
+            Ok(forgotten) => info!("forgot {forgotten} entries of the audit log"),
+            Err(error) => error!("cannot forget old entries of the audit log: {error}"),
+        }
+        tell_audit_head(&store).await;
         tokio::select! {
             () = lifecycle.stopping() => {}
             () = tokio::time::sleep(SWEEP_EVERY) => {}

@@ -1,6 +1,7 @@
 //! End to end: real programs from the client that sends to the browser that reads. One file per story; each test has a
 //! world of its own (`zegel_tests::lab`), so all of them run side by side.
 
+mod audit;
 mod bcc;
 mod browser;
 mod canary;

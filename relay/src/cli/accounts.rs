@@ -26,7 +26,7 @@ async fn change_domain(store: &Store, command: DomainCommand) -> Result<String, 
             Ok(format!("{domain}: every author {since}"))
         }
         DomainCommand::Remove { domain } => {
-            if !store.remove_domain(&domain).await? {
+            if !store.remove_domain(&domain, lifecycle::now()).await? {
                 return Err(format!("{domain}: is not provisioned as a whole").into());
             }
             Ok(format!("{domain}: from now on only authors with an account may submit"))
@@ -70,23 +70,23 @@ async fn change(store: &Store, command: AccountCommand) -> Result<String, Failur
             format!("{address}: was suspended already"),
         ),
         AccountCommand::Resume { address } => said(
-            store.resume(&address).await?,
+            store.resume(&address, now).await?,
             format!("{address}: may submit again"),
             format!("{address}: was not suspended"),
         ),
         AccountCommand::Remove { address } => said(
-            store.remove_account(&address).await?,
+            store.remove_account(&address, now).await?,
             format!("{address}: is no account any more, with its aliases"),
             String::new(),
         ),
         AccountCommand::Alias { address, change } => match (change.add, change.remove) {
             (Some(alias), _) => said(
-                store.add_alias(&address, &alias).await?,
+                store.add_alias(&address, &alias, now).await?,
                 format!("{alias}: may submit from now on, as an alias of {address}"),
                 format!("{alias}: belongs to {address} already"),
             ),
             (None, Some(alias)) => said(
-                store.remove_alias(&address, &alias).await?,
+                store.remove_alias(&address, &alias, now).await?,
                 format!("{alias}: is no alias any more"),
                 format!("{alias}: was no alias of {address}"),
             ),

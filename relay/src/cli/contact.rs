@@ -129,7 +129,7 @@ async fn obey(config: &Config, store: &Store, command: ContactCommand) -> Result
                 (false, true) => Some(Kind::AccessCode),
                 (false, false) => None,
             };
-            match store.take_off_file(&scope.domain(config), &recipient, kind).await? {
+            match store.take_off_file(&scope.domain(config), &recipient, kind, lifecycle::now()).await? {
                 0 => Err(format!(
                     "{recipient}: nothing of the kind is on file; `zegel-relay contact list` shows what is"
                 )

@@ -55,11 +55,10 @@ impl Explain {
         let (resolver, trace) = Resolver::new(&config.dns)?.traced();
         let outbound = Outbound::of(config, resolver)?;
         let files = Files::of(config).await?;
+        let policy = files.policy(config).await?;
         for part in conversation::split(&submission.envelope.recipients, &submission.addressees) {
             let asked = (&outbound, &trace, &files);
-            say(explain_conversation(&part, &submission, &config.policy(), asked)
-                .await?
-                .trim_end())?;
+            say(explain_conversation(&part, &submission, &policy, asked).await?.trim_end())?;
         }
         files.close().await;
         Ok(())
@@ -166,6 +165,13 @@ impl Files {
         let store = if stands { Some(super::open(config).await?) } else { None };
         let countries = config.sms.as_ref().map(|sms| sms.countries.clone()).unwrap_or_default();
         Ok(Self { store, countries })
+    }
+
+    /// The policy in force.
+    async fn policy(&self, config: &Config) -> Result<Policy, Failure> {
+        let Some(store) = &self.store else { return Ok(config.policy()) };
+        let policy = store.policy(&config.policy).await?;
+        Ok(Policy { sms: policy.sms && config.sms.is_some(), ..policy })
     }
 
     async fn answer(

@@ -1,10 +1,12 @@
 //! The command line. Grammar here; what each command does stands in the file of its noun.
 
 mod accounts;
+mod audit;
 mod check;
 mod contact;
 mod credential;
 mod explain;
+mod policy;
 mod queue;
 mod sms;
 
@@ -17,13 +19,14 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use nix::sys::prctl;
 use zegel_core::address::{Address, Domain};
+use zegel_core::decision::Setting;
 use zegel_core::submitter::Scope;
 
 use crate::admission::Name;
 use crate::config::Config;
 use crate::id::DeliveryId;
 use crate::server;
-use crate::store::Store;
+use crate::store::{Head, Store};
 use crate::vault::Keyring;
 
 /// The relay of the Zegel encryption gateway.
@@ -61,6 +64,12 @@ enum Command {
     /// Deliveries and what became of them.
     #[command(subcommand)]
     Queue(QueueCommand),
+    /// Who did what, and what was decided.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Which methods of verification the organisation allows.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Text messages.
     #[command(subcommand)]
     Sms(SmsCommand),
@@ -155,6 +164,38 @@ enum QueueCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Print the newest entries, oldest first.
+    List {
+        /// Those about one subject, such as `delivery 0190…`, `account jan@example.org` or `policy email`.
+        #[arg(long)]
+        about: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 1000)]
+        most: usize,
+    },
+    /// Look whether an entry was changed, added or taken out.
+    Verify {
+        /// What an earlier `audit verify` or the relay's log has printed as the head: so much must still be there.
+        #[arg(long)]
+        head: Option<Head>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    /// Print every switch, its value, and where that comes from.
+    Show,
+    /// Set a switch, above the configuration, for every decision from now on.
+    Set {
+        /// account, nta7516, direct, transport, sms, access-code or email.
+        setting: Setting,
+        /// `on` or `off`; for transport `off`, `tls`, `pkix` or `dane`; `configured` leaves it to the configuration.
+        value: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum SmsCommand {
     /// Send a text message that says that it is a test, through the configured providers.
     Test {
@@ -162,6 +203,9 @@ enum SmsCommand {
         number: String,
     },
 }
+
+/// Characters of an administrator's name: more than any system allows.
+const NAME_MAX: usize = 64;
 
 /// What went wrong, in words for the person at the terminal.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -209,6 +253,10 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Credential(command) => credential::run(&open(&config).await?, command).await?,
         Command::Contact(command) => contact::run(&config, &open(&config).await?, command).await?,
         Command::Queue(command) => queue::run(&open(&config).await?, command).await?,
+        Command::Audit(command) => audit::run(&open(&config).await?, command).await?,
+        Command::Policy(command) => {
+            policy::run(&open(&config).await?, &config.policy, command).await?;
+        }
         Command::Sms(command) => {
             log_to_stderr();
             sms::run(&config, command).await?;
@@ -221,7 +269,17 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
 /// Opens the store beside a relay that may be running.
 async fn open(config: &Config) -> Result<Store, Failure> {
     let keyring = Keyring::load(&config.key_file)?;
-    Ok(Store::open(&config.state_directory, Arc::new(keyring)).await?)
+    let store = Store::open(&config.state_directory, Arc::new(keyring)).await?;
+    Ok(store.used_by(&format!("administrator {}", administrator())))
+}
+
+/// Who is at the terminal: the name that `sudo` was called by, or the user's. It is told by the system they administer, and
+/// is as good as that.
+fn administrator() -> String {
+    let user = || nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten();
+    let name = std::env::var("SUDO_USER").ok().or_else(|| user().map(|user| user.name));
+    let name = name.unwrap_or_else(|| nix::unistd::getuid().to_string());
+    name.chars().filter(|c| !c.is_control()).take(NAME_MAX).collect()
 }
 
 /// A crash would put keys and messages on disk in the clear.

@@ -22,7 +22,19 @@ impl Pipeline {
         let wish = stored.submission.wish(recipient);
         let ask = |question| self.answer(question, stored, recipient);
         let reach = self.outbound.reach(recipient.domain());
-        climb(&wish, &self.settings.policy, missed, reach, ask).await
+        let policy = self.policy().await?;
+        climb(&wish, &policy, missed, reach, ask).await
+    }
+
+    /// The policy in force. Switched on or not, text messages need somebody who sends them.
+    async fn policy(&self) -> Result<Policy, StoreError> {
+        if let Some(policy) = self.policy.get(&()) {
+            return Ok(policy);
+        }
+        let mut policy = self.store.policy(&self.settings.policy).await?;
+        policy.sms &= self.texting.is_some();
+        self.policy.insert((), policy.clone());
+        Ok(policy)
     }
 
     /// What is known of the recipient. A server counts as good enough until a connection that was to carry the mail has

@@ -17,6 +17,7 @@ mod texts;
 use std::sync::Arc;
 use std::time::Duration;
 
+use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::error;
 use zegel_core::address::Domain;
@@ -90,6 +91,10 @@ impl Settings {
     }
 }
 
+/// How long a policy counts that was read: less than it takes an administrator's command to end, so that whoever has been
+/// told that it is set can rely on it.
+const POLICY_FRESH: Duration = Duration::from_millis(5);
+
 /// The worker.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
@@ -98,6 +103,8 @@ pub struct Pipeline {
     settings: Arc<Settings>,
     /// `None`: text messages are not sent.
     texting: Option<Arc<Texting>>,
+    /// The policy that was last in force.
+    policy: Cache<(), Policy>,
 }
 
 /// What a worker looks for.
@@ -110,7 +117,8 @@ enum Work {
 
 impl Pipeline {
     pub fn new(store: Store, outbound: Arc<Outbound>, settings: Settings) -> Self {
-        Self { store, outbound, settings: Arc::new(settings), texting: None }
+        let policy = Cache::builder().max_capacity(1).time_to_live(POLICY_FRESH).build();
+        Self { store, outbound, settings: Arc::new(settings), texting: None, policy }
     }
 
     #[must_use]

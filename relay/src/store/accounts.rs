@@ -66,8 +66,10 @@ impl Kind {
 impl Store {
     /// Adds an account with its aliases, or nothing at all. An account that is there already stays as it is.
     pub async fn add_account(&self, account: Account) -> Result<Change, StoreError> {
+        let auditor = self.auditor.clone();
         let add = async move |db: &mut SqliteConnection| {
             let Account { address, kind, aliases, created, suspended } = account;
+            let about = format!("account {address}");
             let key = address.key();
             for new in std::iter::once(&address).chain(&aliases) {
                 match owner(db, new).await? {
@@ -86,8 +88,10 @@ impl Store {
             .bind(suspended.map(|since| since.0))
             .execute(&mut *db)
             .await?;
+            auditor.append(db, created, &about, &format!("added, as {}", kind.name())).await?;
             for alias in aliases.iter().filter(|alias| **alias != address) {
                 insert_alias(db, &key, alias).await?;
+                auditor.append(db, created, &about, &format!("alias {alias} added")).await?;
             }
             Ok(Change::Made)
         };
@@ -95,40 +99,54 @@ impl Store {
     }
 
     /// Removes an account with its aliases.
-    pub async fn remove_account(&self, address: &Address) -> Result<Change, StoreError> {
-        let key = address.key();
+    pub async fn remove_account(
+        &self,
+        address: &Address,
+        now: Moment,
+    ) -> Result<Change, StoreError> {
+        let (key, auditor) = (address.key(), self.auditor.clone());
+        let about = format!("account {address}");
         let remove = async move |db: &mut SqliteConnection| {
             sqlx::query("DELETE FROM aliases WHERE account = ?")
                 .bind(&key)
                 .execute(&mut *db)
                 .await?;
             let remove = sqlx::query("DELETE FROM accounts WHERE key = ?").bind(&key);
-            Ok(made(remove.execute(db).await?.rows_affected(), Change::NoSuchAccount))
+            let change =
+                made(remove.execute(&mut *db).await?.rows_affected(), Change::NoSuchAccount);
+            if change == Change::Made {
+                auditor.append(db, now, &about, "removed, with its aliases").await?;
+            }
+            Ok(change)
         };
         self.writer.run("removing an account", After::Nothing, remove).await
     }
 
     /// From now on nobody may submit as this account or as an alias of it.
     pub async fn suspend(&self, address: &Address, now: Moment) -> Result<Change, StoreError> {
-        self.set_suspended(address, Some(now)).await
+        self.set_suspended(address, Some(now), now).await
     }
 
-    pub async fn resume(&self, address: &Address) -> Result<Change, StoreError> {
-        self.set_suspended(address, None).await
+    pub async fn resume(&self, address: &Address, now: Moment) -> Result<Change, StoreError> {
+        self.set_suspended(address, None, now).await
     }
 
     async fn set_suspended(
         &self,
         address: &Address,
         since: Option<Moment>,
+        now: Moment,
     ) -> Result<Change, StoreError> {
-        let key = address.key();
+        let (key, auditor) = (address.key(), self.auditor.clone());
+        let about = format!("account {address}");
         let set = async move |db: &mut SqliteConnection| {
             let set = sqlx::query(
                 "UPDATE accounts SET suspended = ?2 WHERE key = ?1 AND (suspended IS NULL) <> (?2 IS NULL)",
             );
             let set = set.bind(&key).bind(since.map(|since| since.0));
             if set.execute(&mut *db).await?.rows_affected() == 1 {
+                let what = if since.is_some() { "suspended" } else { "resumed" };
+                auditor.append(db, now, &about, what).await?;
                 return Ok(Change::Made);
             }
             Ok(if is_account(db, &key).await? { Change::Nothing } else { Change::NoSuchAccount })
@@ -140,8 +158,9 @@ impl Store {
         &self,
         account: &Address,
         alias: &Address,
+        now: Moment,
     ) -> Result<Change, StoreError> {
-        let (account, alias) = (account.clone(), alias.clone());
+        let (account, alias, auditor) = (account.clone(), alias.clone(), self.auditor.clone());
         let add = async move |db: &mut SqliteConnection| {
             if !is_account(db, &account.key()).await? {
                 return Ok(Change::NoSuchAccount);
@@ -151,6 +170,8 @@ impl Store {
                 Some(owner) => return Ok(Change::Taken(owner, alias)),
                 None => insert_alias(db, &account.key(), &alias).await?,
             }
+            let (about, what) = (format!("account {account}"), format!("alias {alias} added"));
+            auditor.append(db, now, &about, &what).await?;
             Ok(Change::Made)
         };
         self.writer.run("adding an alias", After::Nothing, add).await
@@ -160,38 +181,53 @@ impl Store {
         &self,
         account: &Address,
         alias: &Address,
+        now: Moment,
     ) -> Result<Change, StoreError> {
-        let (account, alias) = (account.key(), alias.key());
+        let (about, what) = (format!("account {account}"), format!("alias {alias} removed"));
+        let (account, alias, auditor) = (account.key(), alias.key(), self.auditor.clone());
         let remove = async move |db: &mut SqliteConnection| {
             if !is_account(db, &account).await? {
                 return Ok(Change::NoSuchAccount);
             }
             let remove = sqlx::query("DELETE FROM aliases WHERE key = ? AND account = ?");
-            let removed = remove.bind(alias).bind(account).execute(db).await?;
-            Ok(made(removed.rows_affected(), Change::Nothing))
+            let removed = remove.bind(alias).bind(account).execute(&mut *db).await?;
+            let change = made(removed.rows_affected(), Change::Nothing);
+            if change == Change::Made {
+                auditor.append(db, now, &about, &what).await?;
+            }
+            Ok(change)
         };
         self.writer.run("removing an alias", After::Nothing, remove).await
     }
 
     /// `false` when it was there already.
     pub async fn add_domain(&self, domain: &Domain, now: Moment) -> Result<bool, StoreError> {
-        let domain = domain.to_string();
+        let (domain, auditor) = (domain.to_string(), self.auditor.clone());
+        let about = format!("domain {domain}");
         let add = async move |db: &mut SqliteConnection| {
             let add = sqlx::query(
                 "INSERT INTO domains (domain, created) VALUES (?, ?) ON CONFLICT DO NOTHING",
             );
-            let added = add.bind(domain).bind(now.0).execute(db).await?;
-            Ok(added.rows_affected() == 1)
+            let added = add.bind(domain).bind(now.0).execute(&mut *db).await?.rows_affected() == 1;
+            if added {
+                auditor.append(db, now, &about, "added: every author may submit").await?;
+            }
+            Ok(added)
         };
         self.writer.run("adding a domain", After::Nothing, add).await
     }
 
     /// `false` when it was not there.
-    pub async fn remove_domain(&self, domain: &Domain) -> Result<bool, StoreError> {
-        let domain = domain.to_string();
+    pub async fn remove_domain(&self, domain: &Domain, now: Moment) -> Result<bool, StoreError> {
+        let (domain, auditor) = (domain.to_string(), self.auditor.clone());
+        let about = format!("domain {domain}");
         let remove = async move |db: &mut SqliteConnection| {
             let remove = sqlx::query("DELETE FROM domains WHERE domain = ?").bind(domain);
-            Ok(remove.execute(db).await?.rows_affected() == 1)
+            let removed = remove.execute(&mut *db).await?.rows_affected() == 1;
+            if removed {
+                auditor.append(db, now, &about, "removed").await?;
+            }
+            Ok(removed)
         };
         self.writer.run("removing a domain", After::Nothing, remove).await
     }
@@ -343,11 +379,14 @@ mod tests {
         assert_eq!(store.add_domain(&"b.nl".parse().unwrap(), NOW).await, Ok(false));
         check(store, &["jan@A.nl", "j.devries@alias.nl", "anyone@b.nl"], Standing::Active).await;
         check(store, &["piet@a.nl", "x@alias.nl", "anyone@sub.b.nl"], Standing::Unknown).await;
-        assert_eq!(store.remove_domain(&"b.nl".parse().unwrap()).await, Ok(true));
-        assert_eq!(store.remove_domain(&"b.nl".parse().unwrap()).await, Ok(false));
+        assert_eq!(store.remove_domain(&"b.nl".parse().unwrap(), NOW).await, Ok(true));
+        assert_eq!(store.remove_domain(&"b.nl".parse().unwrap(), NOW).await, Ok(false));
         check(store, &["anyone@b.nl"], Standing::Unknown).await;
-        assert_eq!(store.remove_account(&address("jan@a.nl")).await, Ok(Change::Made));
-        assert_eq!(store.remove_account(&address("jan@a.nl")).await, Ok(Change::NoSuchAccount));
+        assert_eq!(store.remove_account(&address("jan@a.nl"), NOW).await, Ok(Change::Made));
+        assert_eq!(
+            store.remove_account(&address("jan@a.nl"), NOW).await,
+            Ok(Change::NoSuchAccount)
+        );
         check(store, &["jan@a.nl", "j.devries@alias.nl"], Standing::Unknown).await;
     }
 
@@ -365,8 +404,8 @@ mod tests {
         check(store, &["jan@a.nl", "info@a.nl", "jan@b.nl"], Standing::Suspended).await;
         check(store, &["piet@a.nl"], Standing::Active).await;
         assert_eq!(store.accounts().await.unwrap()[0].suspended, Some(NOW));
-        assert_eq!(store.resume(&jan).await, Ok(Change::Made));
-        assert_eq!(store.resume(&jan).await, Ok(Change::Nothing));
+        assert_eq!(store.resume(&jan, NOW).await, Ok(Change::Made));
+        assert_eq!(store.resume(&jan, NOW).await, Ok(Change::Nothing));
         check(store, &["jan@a.nl", "info@a.nl"], Standing::Active).await;
         let alias = address("info@a.nl");
         assert_eq!(store.suspend(&alias, NOW).await, Ok(Change::NoSuchAccount));
@@ -385,15 +424,15 @@ mod tests {
         assert_eq!(store.add_account(account("info@a.nl", &[])).await, taken("info@a.nl"));
 
         store.add_account(account("els@a.nl", &[])).await.unwrap();
-        assert_eq!(store.add_alias(&els, &address("info@a.nl")).await, taken("info@a.nl"));
-        assert_eq!(store.add_alias(&els, &jan).await, taken("jan@a.nl"));
-        assert_eq!(store.add_alias(&els, &els).await, Ok(Change::Nothing));
+        assert_eq!(store.add_alias(&els, &address("info@a.nl"), NOW).await, taken("info@a.nl"));
+        assert_eq!(store.add_alias(&els, &jan, NOW).await, taken("jan@a.nl"));
+        assert_eq!(store.add_alias(&els, &els, NOW).await, Ok(Change::Nothing));
         let new = address("els@b.nl");
-        assert_eq!(store.add_alias(&address("x@a.nl"), &new).await, Ok(Change::NoSuchAccount));
-        assert_eq!(store.add_alias(&els, &new).await, Ok(Change::Made));
-        assert_eq!(store.add_alias(&els, &new).await, Ok(Change::Nothing));
-        assert_eq!(store.remove_alias(&jan, &new).await, Ok(Change::Nothing));
-        assert_eq!(store.remove_alias(&els, &new).await, Ok(Change::Made));
+        assert_eq!(store.add_alias(&address("x@a.nl"), &new, NOW).await, Ok(Change::NoSuchAccount));
+        assert_eq!(store.add_alias(&els, &new, NOW).await, Ok(Change::Made));
+        assert_eq!(store.add_alias(&els, &new, NOW).await, Ok(Change::Nothing));
+        assert_eq!(store.remove_alias(&jan, &new, NOW).await, Ok(Change::Nothing));
+        assert_eq!(store.remove_alias(&els, &new, NOW).await, Ok(Change::Made));
         check(store, &["els@b.nl"], Standing::Unknown).await;
     }
 

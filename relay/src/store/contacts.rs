@@ -1,7 +1,6 @@
 //! Numbers and access codes on file (`zegel_core::contact`). A row is found by a keyed hash and holds everything else
 //! sealed, so that the file alone tells neither whose numbers stand in it nor how many a recipient has.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -127,10 +126,13 @@ impl Store {
 
     /// Puts all of these on file, or none; each takes the place of the one before.
     pub async fn put_on_file(&self, contacts: Vec<Contact>) -> Result<(), StoreError> {
-        let keyring = Arc::clone(&self.keyring);
+        let auditor = self.auditor.clone();
         let put = async move |db: &mut SqliteConnection| {
             for contact in &contacts {
-                put(db, &keyring, contact).await?;
+                put(db, &auditor.keyring, contact).await?;
+                let about = about(&contact.domain, &contact.recipient);
+                let what = format!("{} put on file", contact.kind());
+                auditor.append(db, contact.since, &about, &what).await?;
             }
             Ok(())
         };
@@ -144,7 +146,9 @@ impl Store {
         domain: &Domain,
         recipient: &Address,
         kind: Option<Kind>,
+        now: Moment,
     ) -> Result<u64, StoreError> {
+        let (about, auditor) = (about(domain, recipient), self.auditor.clone());
         let keys = self
             .keyring
             .macs(Purpose::Contact, &[domain.as_str().as_bytes(), recipient.key().as_bytes()]);
@@ -156,6 +160,10 @@ impl Store {
                 );
                 let delete = delete.bind(key.as_slice()).bind(kind.map(|kind| kind.to_string()));
                 gone += delete.execute(&mut *db).await?.rows_affected();
+            }
+            if gone > 0 {
+                let what = kind.map_or_else(|| "all".to_owned(), |kind| kind.to_string());
+                auditor.append(db, now, &about, &format!("{what} taken off file")).await?;
             }
             Ok(gone)
         };
@@ -170,18 +178,23 @@ impl Store {
         proved: Option<Proved>,
         now: Moment,
     ) -> Result<(), StoreError> {
-        let keyring = Arc::clone(&self.keyring);
+        let auditor = self.auditor.named("recipient");
         let opened = async move |db: &mut SqliteConnection| {
-            apply(db, delivery, delivery::Event::Opened, now).await?;
+            apply(db, &auditor, delivery, delivery::Event::Opened, now).await?;
             match proved {
                 Some(proved) if !is_suspended(db, &proved.author).await? => {
-                    share(db, &keyring, &proved, now).await
+                    share(db, &auditor.keyring, &proved, now).await
                 }
                 Some(_) | None => Ok(()),
             }
         };
         self.writer.run("opening a message", After::News, opened).await
     }
+}
+
+/// How what is on file is called in the audit log.
+fn about(domain: &Domain, recipient: &Address) -> String {
+    format!("contact {recipient} of {domain}")
 }
 
 /// Keeps what came with a message as its author's own.

@@ -63,12 +63,20 @@ impl Store {
     pub async fn add_credential(&self, new: NewCredential) -> Result<bool, StoreError> {
         let hash = self.keyring.seal(&context(&new.login), new.hash.reveal().as_bytes());
         let scopes = to_json(&new.scopes)?;
+        let auditor = self.auditor.clone();
+        let about = format!("credential {}", new.login);
+        let scopes_named: Vec<_> = new.scopes.iter().map(Scope::to_string).collect();
+        let what = format!("created, for {}", scopes_named.join(", "));
         let add = async move |db: &mut SqliteConnection| {
             let add = sqlx::query(
                 "INSERT INTO credentials (login, hash, scopes, created) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             );
             let add = add.bind(new.login).bind(hash).bind(scopes).bind(new.created.0);
-            Ok(add.execute(db).await?.rows_affected() == 1)
+            let added = add.execute(&mut *db).await?.rows_affected() == 1;
+            if added {
+                auditor.append(db, new.created, &about, &what).await?;
+            }
+            Ok(added)
         };
         self.writer.run("adding a credential", After::Nothing, add).await
     }
@@ -104,7 +112,7 @@ impl Store {
 
     /// For ever: the hash is destroyed.
     pub async fn revoke_credential(&self, login: &str, now: Moment) -> Result<Revoked, StoreError> {
-        let login = login.to_owned();
+        let (login, auditor) = (login.to_owned(), self.auditor.clone());
         let revoke = async move |db: &mut SqliteConnection| {
             let before: Option<Option<i64>> =
                 sqlx::query_scalar("SELECT revoked FROM credentials WHERE login = ?")
@@ -117,7 +125,8 @@ impl Store {
                 Some(None) => {}
             }
             let revoke = "UPDATE credentials SET hash = NULL, revoked = ? WHERE login = ?";
-            sqlx::query(revoke).bind(now.0).bind(login).execute(db).await?;
+            sqlx::query(revoke).bind(now.0).bind(&login).execute(&mut *db).await?;
+            auditor.append(db, now, &format!("credential {login}"), "revoked").await?;
             Ok(Revoked::Now)
         };
         self.writer.run("revoking a credential", After::Scrub, revoke).await

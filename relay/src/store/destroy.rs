@@ -5,6 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 use tracing::error;
 use zegel_core::moment::Moment;
 
+use super::audit::about;
 use super::queue::remember;
 use super::read::id;
 use super::writer::After;
@@ -18,6 +19,7 @@ impl Store {
     /// Destroys a delivery whose time is over and whose record, or whose message's, cannot be read: its key must not
     /// outlive it because nobody can say what it was. Whoever must be told cannot be known.
     pub async fn end_unread(&self, id: DeliveryId, now: Moment) -> Result<(), StoreError> {
+        let auditor = self.auditor.clone();
         let end = async move |db: &mut SqliteConnection| {
             sqlx::query(
                 "UPDATE deliveries SET final = 1, due = NULL, work_at = NULL, lease = lease + 1 WHERE id = ?",
@@ -26,6 +28,7 @@ impl Store {
             .execute(&mut *db)
             .await?;
             remember(db, &id.to_string(), now, UNREAD).await?;
+            auditor.append(db, now, &about(id), UNREAD).await?;
             destroy(db, id).await
         };
         let destroyed =

@@ -38,6 +38,7 @@
 //! keyed hash.
 
 mod accounts;
+mod audit;
 mod bodies;
 mod contacts;
 mod credentials;
@@ -49,6 +50,7 @@ mod intake;
 mod languages;
 mod mails;
 mod news;
+mod policy;
 mod portal;
 mod queue;
 mod read;
@@ -72,6 +74,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use self::audit::Auditor;
 use self::bodies::Bodies;
 use self::news::{Heard, News};
 use self::room::Room;
@@ -79,12 +82,14 @@ use self::writer::Writer;
 use crate::vault::Keyring;
 
 pub use self::accounts::{Account, Change, Kind, Standing};
+pub use self::audit::{Audit, AuditEntry, Head};
 pub use self::bodies::{BODY_IN_ROW_MAX, BodyWriter, SealedBody};
 pub use self::contacts::{Contact, Proved};
 pub use self::credentials::{Counted, Credential, NewCredential, Quota, Revoked};
 pub use self::error::StoreError;
 pub use self::intake::{Kept, NewSubmission};
 pub use self::mails::{MailKind, MailOutcome, NewMail, QueuedMail};
+pub use self::policy::Override;
 pub use self::portal::{NewCode, NewSession, Post, Session, Spend, Trouble};
 pub use self::queue::Progress;
 pub use self::read::{Delivery, Event, Stored};
@@ -102,6 +107,7 @@ const BUSY_MAX: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Store {
     keyring: Arc<Keyring>,
+    auditor: Auditor,
     bodies: Bodies,
     writer: Writer,
     readers: SqlitePool,
@@ -136,8 +142,10 @@ impl Store {
 
         let news = Arc::<News>::default();
         let writer = Writer::start(db, writing, Arc::clone(&news))?;
+        let auditor = Auditor { keyring: Arc::clone(&keyring), actor: "relay".into() };
         Ok(Self {
             keyring,
+            auditor,
             bodies,
             writer,
             readers,
@@ -150,6 +158,12 @@ impl Store {
     /// Whether a store was ever opened in this directory.
     pub fn stands_in(directory: &Path) -> bool {
         directory.join(DATABASE).is_file()
+    }
+
+    /// The same store, used by somebody else: what is done through it stands in the audit log under their name.
+    #[must_use]
+    pub fn used_by(self, actor: &str) -> Self {
+        Self { auditor: self.auditor.named(actor), ..self }
     }
 
     /// Waits for the writer and closes all files.

@@ -9,6 +9,7 @@ use zegel_core::access::{self, Challenge, CodeMac, Limits, Tally};
 use zegel_core::budget::Allowance;
 use zegel_core::moment::Moment;
 
+use super::audit::about;
 use super::error::{from_json, to_json};
 use super::mails::queue_mail;
 use super::queue::remember;
@@ -216,7 +217,7 @@ impl Store {
 
     /// Notes what troubles a delivery, and tells its sender.
     pub async fn tell_sender(&self, trouble: Trouble, now: Moment) -> Result<(), StoreError> {
-        let keyring = Arc::clone(&self.keyring);
+        let (keyring, auditor) = (Arc::clone(&self.keyring), self.auditor.named("recipient"));
         let tell = async move |db: &mut SqliteConnection| {
             if let Some((key, per)) = trouble.once
                 && !use_one(db, key, 1, per, now).await?
@@ -224,6 +225,7 @@ impl Store {
                 return Ok(());
             }
             remember(db, &trouble.delivery.to_string(), now, trouble.note).await?;
+            auditor.append(db, now, &about(trouble.delivery), trouble.note).await?;
             match &trouble.mail {
                 Some(mail) => queue_mail(db, &keyring, mail, now).await,
                 None => Ok(()),
@@ -234,6 +236,7 @@ impl Store {
 
     /// Forgets the wrong codes for a delivery, so that its recipient may try again; `false` when there were none.
     pub async fn unlock(&self, delivery: DeliveryId, now: Moment) -> Result<bool, StoreError> {
+        let auditor = self.auditor.clone();
         let unlock = async move |db: &mut SqliteConnection| {
             let mut tally = tally(db, delivery).await?;
             if tally.failures_total == 0 {
@@ -242,6 +245,7 @@ impl Store {
             tally.cleared();
             set_tally(db, delivery, &tally).await?;
             remember(db, &delivery.to_string(), now, "unlocked by an administrator").await?;
+            auditor.append(db, now, &about(delivery), "unlocked").await?;
             Ok(true)
         };
         self.writer.run("unlocking a delivery", After::News, unlock).await

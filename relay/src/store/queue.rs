@@ -11,6 +11,7 @@ use zegel_core::delivery::{self, Effect, Retry, State};
 use zegel_core::moment::Moment;
 use zegel_core::transport::Seen;
 
+use super::audit::{Auditor, about};
 use super::destroy::destroy;
 use super::error::to_json;
 use super::held::Held;
@@ -19,7 +20,6 @@ use super::read::delivery;
 use super::writer::After;
 use super::{Delivery, NewMail, Store, StoreError};
 use crate::id::{DeliveryId, SubmissionId};
-use crate::vault::Keyring;
 
 /// What a worker did with a delivery: all of it is committed at once.
 #[derive(Clone, Debug)]
@@ -34,6 +34,19 @@ pub struct Progress {
     pub destroy: bool,
     /// One line for the delivery's history: what happened, without content.
     pub note: String,
+}
+
+impl Progress {
+    /// Decisions and ends are for the audit log; that something will be tried again is not.
+    fn for_audit(&self) -> Option<String> {
+        let ends = self.state.is_final() || matches!(self.state, State::Sent { .. });
+        let decision = self.decision.as_ref();
+        (ends || decision.is_some()).then(|| {
+            let passed_over = decision.iter().flat_map(|decision| &decision.passed_over);
+            let passed_over = passed_over.map(|(rung, why)| format!("; not by {rung}: {why}"));
+            std::iter::once(self.note.clone()).chain(passed_over).collect()
+        })
+    }
 }
 
 /// What becomes of a claim with a commit under it.
@@ -77,9 +90,9 @@ impl Store {
         let (id, lease) = (claimed.id, claimed.lease);
         let mut held = Held::new(self);
         let destroyed = loop {
-            let (progress, keyring) = (progress.clone(), self.keyring.clone());
+            let (progress, auditor) = (progress.clone(), self.auditor.clone());
             let commit = async move |db: &mut SqliteConnection| {
-                commit(db, &keyring, (id, lease, claim), &progress, now).await
+                commit(db, &auditor, (id, lease, claim), &progress, now).await
             };
             match self.writer.run("committing a delivery", after, commit).await {
                 Err(failure) if held.again(&failure).await => {}
@@ -114,7 +127,12 @@ impl Store {
     ) -> Result<State, StoreError> {
         let ends = matches!(event, delivery::Event::Withdrawn | delivery::Event::RetentionOver);
         let after = if ends { After::Scrub } else { After::News };
-        let apply = async move |db: &mut SqliteConnection| apply(db, id, event, now).await;
+        let auditor = match event {
+            delivery::Event::Opened => self.auditor.named("recipient"),
+            _ => self.auditor.clone(),
+        };
+        let apply =
+            async move |db: &mut SqliteConnection| apply(db, &auditor, id, event, now).await;
         let (state, destroyed) = self.writer.run("applying an event", after, apply).await?;
         self.remove(destroyed).await;
         Ok(state)
@@ -154,7 +172,7 @@ pub(super) fn readable<T>(
 /// Returns the submission when nothing of it is left.
 async fn commit(
     db: &mut SqliteConnection,
-    keyring: &Keyring,
+    auditor: &Auditor,
     (id, lease, claim): (DeliveryId, i64, Claim),
     progress: &Progress,
     now: Moment,
@@ -189,7 +207,10 @@ async fn commit(
     }
     remember(db, &id.to_string(), now, &progress.note).await?;
     for mail in &progress.mails {
-        queue_mail(db, keyring, mail, now).await?;
+        queue_mail(db, &auditor.keyring, mail, now).await?;
+    }
+    if let Some(what) = progress.for_audit() {
+        auditor.append(db, now, &about(id), &what).await?;
     }
     if progress.destroy { destroy(db, id).await } else { Ok(None) }
 }
@@ -211,6 +232,7 @@ async fn put_off(
 
 pub(super) async fn apply(
     db: &mut SqliteConnection,
+    auditor: &Auditor,
     id: DeliveryId,
     event: delivery::Event,
     now: Moment,
@@ -235,6 +257,7 @@ pub(super) async fn apply(
     if state != stands.state {
         set_state(db, id, &state).await?;
         remember(db, &id.to_string(), now, note).await?;
+        auditor.append(db, now, &about(id), note).await?;
     }
     let mut destroyed = None;
     for effect in effects {

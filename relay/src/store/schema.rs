@@ -5,7 +5,7 @@ use sqlx::{AssertSqlSafe, Connection};
 
 use super::StoreError;
 
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_pipe.sql"),
     include_str!("../migrations/0002_gateway.sql"),
     include_str!("../migrations/0003_texts.sql"),
@@ -13,6 +13,8 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../migrations/0005_domains.sql"),
     include_str!("../migrations/0006_languages.sql"),
     include_str!("../migrations/0007_contacts.sql"),
+    include_str!("../migrations/0008_audit.sql"),
+    include_str!("../migrations/0009_policy.sql"),
 ];
 
 /// Takes the steps that are missing, all or none of them.

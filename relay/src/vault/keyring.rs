@@ -56,6 +56,8 @@ pub enum Purpose {
     Counter,
     /// Whose numbers and access codes are on file.
     Contact,
+    /// Chains the entries of the audit log.
+    Audit,
 }
 
 impl Keyring {
@@ -219,6 +221,7 @@ impl Purpose {
             Self::ReturnPath => b"return path",
             Self::Counter => b"counter",
             Self::Contact => b"contact",
+            Self::Audit => b"audit",
         }
     }
 }

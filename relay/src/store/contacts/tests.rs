@@ -130,7 +130,8 @@ async fn what_is_taken_off_file_is_gone_with_each_authors_own() {
     sent(&fixture, 1, number(NUMBER)).await;
     store.put_on_file(vec![shared(ELS, number(OTHER)), shared(ELS, code())]).await.unwrap();
     store.put_on_file(vec![shared("pim@example.com", code())]).await.unwrap();
-    let take = async |kind| store.take_off_file(&domain(), &address("ELS@example.com"), kind).await;
+    let take =
+        async |kind| store.take_off_file(&domain(), &address("ELS@example.com"), kind, NOW).await;
     assert_eq!(take(Some(Kind::Number)).await, Ok(2));
     check(store, "example.nl", Kind::AccessCode, Some(code())).await;
     assert_eq!(take(None).await, Ok(1));
