@@ -12,7 +12,7 @@
 //! | transport security | always | the server meets the organisation's level, and the header's; the domain may be a preferred one | `Server` |
 //! | SMS | always | a shared number is on file | `SharedNumber` |
 //! | access code | always | a shared code is on file | `SharedCode` |
-//! | e-mail | always | allowed, and the header's minimum met or waived | `Server` |
+//! | e-mail | always | allowed by the organisation, or as it lets them by the sender, and the header's minimum met or waived | `Server` |
 //!
 //! Who asked for a custom access right whose method is switched off gets that or a stronger proof of the person, or is
 //! asked again: SMS stands above access code, and neither transport security nor e-mail proves who reads.
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::nta7516::{self, Unqualified};
 use crate::transport::{Floor, Miss};
-pub use policy::{Policy, Setting, Value};
+pub use policy::{Hold, Policy, Setting, Value};
 
 /// What the message asks for this recipient.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct Wish {
     pub direct: Option<Floor>,
     pub right: Option<Right>,
     pub email_fallback: bool,
+    /// Its sender, asked for this recipient, has allowed a code by e-mail.
+    pub email_allowed: bool,
 }
 
 /// The kind of `zivver-access-right`; its secret stays in the submission.
@@ -341,7 +343,7 @@ impl Policy {
             Rung::TransportSecurity => self.level(reach).is_some(),
             Rung::Sms => self.sms,
             Rung::AccessCode => self.access_code,
-            Rung::Email => self.email,
+            Rung::Email => self.email || (self.email_by_sender && wish.email_allowed),
         }
     }
 }

@@ -28,7 +28,7 @@ pub enum State {
         #[serde(default)]
         wait: Wait,
     },
-    /// Waits for the sender to give a number or a code.
+    /// Waits for the sender to give a number or a code, for this recipient or for another.
     Held {
         until: Moment,
     },
@@ -107,6 +107,10 @@ pub enum Event {
     /// The number or code on file that the settled method needs is there no more.
     Forgotten,
     FactorGiven,
+    /// It could be sent, but must wait until all recipients of the message can be verified.
+    OthersWait,
+    /// It waits for nobody any more.
+    OthersReady,
     Opened,
     /// The clock passed a due time that ends this state (hold over).
     TimeUp,
@@ -158,6 +162,8 @@ pub struct Impossible {
 ///   sends it back to the ladder, after a pause, as name servers may not yet agree.
 /// - A notification misses a floor where the codes that follow it would miss it as well.
 /// - Retention that ends before anything was sent is reported: the recipient will not get the message.
+/// - A sender may give another number or code for what was sent and cannot be opened: it is decided and announced anew.
+/// - Where nobody is to get a message before all can be verified, who could get it is held too, without a question.
 /// - What failed still expires: until then its key must exist for the sender's own pages, after that it must not.
 pub fn step(
     state: &State,
@@ -207,7 +213,13 @@ pub fn step(
         }
         (Opened { .. }, Event::Opened) => (state.clone(), vec![]),
         (Undecided { .. } | Planned { .. }, Event::RetryNow) => (due_now(state, now), vec![]),
-        (Held { .. }, Event::FactorGiven | Event::RetryNow) => (resumed(now), vec![]),
+        (Planned { tries: 0, .. }, Event::OthersWait) => {
+            (Held { until: now.plus(retry.hold) }, vec![])
+        }
+        (Held { .. }, Event::FactorGiven | Event::OthersReady | Event::RetryNow) => {
+            (resumed(now), vec![])
+        }
+        (Sent { method, .. }, Event::FactorGiven) if !method.is_direct() => (resumed(now), vec![]),
         (Held { .. }, Event::TimeUp) => failed(Failure::HoldOver, now),
         (Undecided { .. } | Planned { .. } | Held { .. }, Event::RetentionOver) => {
             let failure = Failure::TriesUsedUp { last: UNSENT_AT_RETENTION.into() };
@@ -334,6 +346,8 @@ impl Event {
             Self::Disqualified => "disqualified",
             Self::Forgotten => "forgotten",
             Self::FactorGiven => "factor-given",
+            Self::OthersWait => "others-wait",
+            Self::OthersReady => "others-ready",
             Self::Opened => "opened",
             Self::TimeUp => "time-up",
             Self::RetentionOver => "retention-over",

@@ -26,6 +26,9 @@ pub struct Wishes {
     pub email_fallback: bool,
     /// `zivver-message-expiration`, once at most.
     pub expiration: Option<Expiration>,
+    /// Recipients for whom the sender, who was asked, has allowed a code by e-mail. No header says so.
+    #[serde(default)]
+    pub email_allowed: BTreeSet<Address>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +82,7 @@ pub fn read(head: &Head<'_>, recipients: &[Address]) -> Result<Wishes, Directive
         rights: access_rights(head, recipients)?,
         email_fallback: permits_email(head),
         expiration: expiration(head)?,
+        email_allowed: BTreeSet::new(),
     })
 }
 

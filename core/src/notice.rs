@@ -3,6 +3,7 @@
 //! cannot put them together.
 
 mod concern;
+mod inquiry;
 pub(crate) mod letter;
 mod sms;
 mod words;
@@ -16,6 +17,7 @@ use crate::text::HeaderText;
 use letter::{Block, Cause, Letter};
 
 pub use concern::{Concern, Trouble, concern};
+pub use inquiry::{Inquiry, SenderPage, inquiry};
 pub use sms::{TextMessage, septets, text_message};
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -35,14 +35,7 @@ pub struct Report<'a> {
 #[derive(Copy, Clone, Debug)]
 pub enum What<'a> {
     Failed(&'a Failure),
-    Delayed {
-        last: &'a str,
-        until: Moment,
-    },
-    /// The delivery is held until the sender gives a number or a code.
-    AskSender {
-        until: Moment,
-    },
+    Delayed { last: &'a str, until: Moment },
 }
 
 /// The report as a whole message (RFC 3464, RFC 6522).
@@ -52,7 +45,6 @@ pub fn report(report: &Report<'_>) -> Vec<u8> {
     let subject = match report.what {
         What::Failed(_) => language.failed_subject(&recipient),
         What::Delayed { .. } => language.delayed_subject(&recipient),
-        What::AskSender { .. } => language.ask_subject(&recipient),
     };
     let letter = Letter {
         organisation: report.organisation,
@@ -94,15 +86,19 @@ pub fn status(failure: &Failure) -> String {
     }
 }
 
-/// Whether the sender asked for such a report (RFC 3461, section 4.1). A question is put to whoever wants either kind:
-/// without an answer it becomes a failure.
+/// Whether the sender asked for such a report (RFC 3461, section 4.1).
 pub fn wanted(recipient: &Recipient, what: &What<'_>) -> bool {
     let notify = recipient.notify;
     match what {
         What::Failed(_) => notify.failure,
         What::Delayed { .. } => notify.delay,
-        What::AskSender { .. } => notify.failure || notify.delay,
     }
+}
+
+/// Whether the sender may be asked about this recipient: by whoever wants either kind of report, for without an answer it
+/// becomes a failure.
+pub fn may_be_asked(recipient: &Recipient) -> bool {
+    recipient.notify.failure || recipient.notify.delay
 }
 
 /// Octets of another server's words that are passed on; together with the field's name they stay below the 998 of a
@@ -179,10 +175,6 @@ fn explanation(report: &Report<'_>, recipient: &str) -> String {
                 language.tried_until(until)
             )]
         }
-        What::AskSender { until } => vec![
-            format!("{} {}", language.waits(recipient, report.accepted), language.why_ask()),
-            format!("{} {}", language.send_with_factor(), language.held_until(until)),
-        ],
     };
     paragraphs.extend(
         reason(report.what).map(|reason| language.technical_reason(&Form::Global.line(&reason))),
@@ -202,7 +194,7 @@ fn reason(what: What<'_>) -> Option<String> {
         What::Failed(Failure::NoRoute { text, .. }) => Some(text.clone()),
         What::Failed(Failure::TriesUsedUp { last }) => Some(last.clone()),
         What::Delayed { last, .. } => Some(last.to_owned()),
-        What::Failed(Failure::NoneLeft | Failure::HoldOver) | What::AskSender { .. } => None,
+        What::Failed(Failure::NoneLeft | Failure::HoldOver) => None,
     }
 }
 
@@ -223,7 +215,6 @@ fn status_fields(report: &Report<'_>, form: Form) -> String {
     let (action, status) = match report.what {
         What::Failed(failure) => ("failed", status(failure)),
         What::Delayed { .. } => ("delayed", "4.0.0".into()),
-        What::AskSender { .. } => ("delayed", "4.7.0".into()),
     };
     fields.push(("Action", action.into()));
     fields.push(("Status", status));
@@ -238,7 +229,7 @@ fn status_fields(report: &Report<'_>, form: Form) -> String {
         };
         fields.push(("Diagnostic-Code", format!("{kind}; {reason}")));
     }
-    if let What::Delayed { until, .. } | What::AskSender { until } = report.what {
+    if let What::Delayed { until, .. } = report.what {
         fields.push(("Will-Retry-Until", Date::new(until.0).to_rfc822()));
     }
 

@@ -103,7 +103,12 @@ impl Submission {
             AccessRight::Sms(_) => Right::Sms,
             AccessRight::AccessCode(_) | AccessRight::HashedCode(_) => Right::AccessCode,
         });
-        Wish { direct: self.wishes.direct, right, email_fallback: self.wishes.email_fallback }
+        Wish {
+            direct: self.wishes.direct,
+            right,
+            email_fallback: self.wishes.email_fallback,
+            email_allowed: self.wishes.email_allowed.contains(recipient),
+        }
     }
 }
 
@@ -179,7 +184,7 @@ mod tests {
         assert_eq!(submission.message_id.as_deref(), Some("1@example.org"));
         assert_eq!(submission.addressees.len(), 2);
         let wish = |address: &str| submission.wish(&address.parse().unwrap());
-        let without = Wish { direct: Some(Floor::Tls), right: None, email_fallback: false };
+        let without = Wish { direct: Some(Floor::Tls), ..Wish::default() };
         assert_eq!(wish("PIET@example.net"), Wish { right: Some(Right::Sms), ..without.clone() });
         assert_eq!(wish("els@example.net"), without);
     }

@@ -140,6 +140,51 @@ lack-asked = Der Absender erhält dazu eine E-Mail von uns, höchstens einmal am
 lack-asked-blind = Wenn Nachrichtencode und E-Mail-Adresse zusammengehören, erhält der Absender dazu eine E-Mail von uns, höchstens einmal am Tag.
 lack-unreachable = Wir können den Absender nicht per E-Mail erreichen. Melden Sie sich selbst bei ihm, auf einem Weg, den Sie schon kennen.
 
+# Die Seite des Absenders
+
+sender-title = Ihre sichere Nachricht
+sender-lead = Sie haben am { $date } eine sichere Nachricht gesendet. Für einige Empfänger brauchen wir Ihre Hilfe. Zuerst prüfen wir, ob Sie es sind.
+sender-method = Wir senden einen Code an { $address }. Mit diesem Code machen Sie in diesem Browser weiter.
+sender-code-button = Weiter
+held-title = Wer auf Ihre Nachricht wartet
+held-lead = Für diese Empfänger Ihrer Nachricht vom { $date } brauchen wir etwas, das nur Sie geben können.
+held-none = Niemand wartet zurzeit auf Ihre Nachricht vom { $date }. Sie müssen nichts tun.
+held-ready =
+    { $n ->
+        [one] 1 weiterer Empfänger kann geprüft werden und erhält die Nachricht, sobald niemand mehr wartet.
+       *[other] { $n } weitere Empfänger können geprüft werden und erhalten die Nachricht, sobald niemand mehr wartet.
+    }
+held-until = Wartet bis { $date }. Danach melden wir Ihnen, dass die Nachricht nicht zugestellt wurde.
+held-announced = Weiß, dass Ihre Nachricht bereitliegt. Wenn die Nummer oder der Zugangscode nicht stimmt, geben Sie etwas anderes an; wir teilen es dem Empfänger dann noch einmal mit.
+held-number = Mobilnummer
+held-number-hint = Mit einem Plus und der Landesvorwahl, zum Beispiel +31 6 12345678. Wir senden per SMS einen Code dorthin.
+held-or-code = Oder ein Zugangscode
+held-code-hint = Mindestens 6 Zeichen. Sagen Sie ihn dem Empfänger am Telefon oder persönlich, nicht per E-Mail.
+held-button = Nachricht weitersenden
+held-email = Oder lassen Sie uns dem Empfänger einen Code per E-Mail senden. Wer dieses Postfach lesen kann, kann dann die Nachricht lesen.
+held-email-button = Code per E-Mail erlauben
+held-withdraw = Nachricht für { $recipient } zurückziehen
+held-more =
+    { $n ->
+        [one] 1 weiterer Empfänger wird gezeigt, wenn andere erledigt sind.
+       *[other] { $n } weitere Empfänger werden gezeigt, wenn andere erledigt sind.
+    }
+held-done = Danke. Der Empfänger erhält die Nachricht jetzt.
+held-withdrawn = Die Nachricht ist für diesen Empfänger zurückgezogen.
+held-late = Es wurde nichts geändert: Dieser Empfänger wartet nicht mehr darauf.
+held-nothing = Geben Sie ein, womit der Empfänger geprüft wird
+held-both = Geben Sie eine Mobilnummer oder einen Zugangscode ein, nicht beides
+held-number-malformed = Geben Sie die Mobilnummer mit einem Plus und der Landesvorwahl ein
+held-number-unassigned = Diese Nummer ist in keinem Land vergeben. Prüfen Sie die Mobilnummer
+held-number-not-mobile = Das ist keine Nummer eines Mobiltelefons. Geben Sie eine Mobilnummer ein
+held-number-country = In dieses Land senden wir keine SMS. Geben Sie eine andere Mobilnummer oder einen Zugangscode ein
+held-code-length = Geben Sie einen Zugangscode von 6 bis 64 Zeichen ein
+withdrawn-title = Zurückgezogen
+withdraw-title = Nachricht zurückziehen?
+withdraw-lead = { $recipient } kann sie dann nie mehr lesen. Das lässt sich nicht rückgängig machen.
+withdraw-button = Zurückziehen
+withdraw-back = Zurück, ohne zurückzuziehen
+
 # Die Nachricht
 
 no-subject = (kein Betreff)
@@ -237,6 +282,14 @@ signed-out-title = Die Nachricht ist geschlossen
 signed-out-text = Sie sind abgemeldet, oder Sie waren länger als 30 Minuten nicht aktiv. Öffnen Sie den Link aus der E-Mail noch einmal, oder geben Sie auf der Startseite den Nachrichtencode ein.
 other-method-title = Diese Nachricht kann hier nicht geöffnet werden
 other-method-text = Sie ist auf eine Weise geschützt, die dieses Portal nicht anbietet. Wenden Sie sich an den Absender.
+sender-signed-out-title = Diese Seite ist geschlossen
+sender-signed-out-text = Sie sind abgemeldet, oder Sie waren länger als 30 Minuten nicht aktiv. Öffnen Sie den Link in der E-Mail noch einmal.
+sender-gone-title = Niemand wartet auf diese Nachricht
+sender-gone-text = Sie wurde zurückgezogen, oder ihre Zeit ist abgelaufen. Sie müssen nichts tun.
+sender-locked-title = Zu viele falsche Codes
+sender-locked-text = Diese Seite ist zu Ihrer Sicherheit gesperrt. Bitten Sie Ihren Administrator, sie zu entsperren.
+suspended-title = Ihr Konto ist gesperrt
+suspended-text = Sie können zurzeit nichts an Ihren Nachrichten ändern. Fragen Sie Ihren Administrator.
 not-yet-title = Die Nachricht liegt noch nicht bereit
 not-yet-text = Versuchen Sie es in einigen Minuten noch einmal.
 throttled-title = Zu viele Versuche

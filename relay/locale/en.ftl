@@ -140,6 +140,51 @@ lack-asked = The sender gets an email from us about it, once a day at most. They
 lack-asked-blind = If the message code and the email address belong together, the sender gets an email from us about it, once a day at most.
 lack-unreachable = We cannot reach the sender by email. Contact them yourself, in a way that you already know.
 
+# The sender's page
+
+sender-title = Your secure message
+sender-lead = You sent a secure message on { $date }. For some of its recipients we need your help. First we check that it is you.
+sender-method = We send a code to { $address }. With that code you go on in this browser.
+sender-code-button = Continue
+held-title = Who waits for your message
+held-lead = For these recipients of your message of { $date } we need something that only you can give.
+held-none = Nobody waits for your message of { $date } now. There is nothing you need to do.
+held-ready =
+    { $n ->
+        [one] 1 other recipient can be verified, and gets the message as soon as nobody waits any more.
+       *[other] { $n } other recipients can be verified, and get the message as soon as nobody waits any more.
+    }
+held-until = Waits until { $date }. After that we report to you that the message was not delivered.
+held-announced = Has been told that your message is waiting. If the number or the access code is wrong, give another one; we then tell the recipient again.
+held-number = Mobile number
+held-number-hint = With a plus and the country code, such as +31 6 12345678. We send a code to it by text message.
+held-or-code = Or an access code
+held-code-hint = At least 6 characters. Tell it to the recipient by telephone or in person, not by email.
+held-button = Send the message on
+held-email = Or let us send the recipient a code by email. Whoever can read that mailbox can then read the message.
+held-email-button = Allow a code by email
+held-withdraw = Withdraw the message for { $recipient }
+held-more =
+    { $n ->
+        [one] 1 more recipient is shown when others are done.
+       *[other] { $n } more recipients are shown when others are done.
+    }
+held-done = Thank you. The recipient gets the message now.
+held-withdrawn = The message is withdrawn for that recipient.
+held-late = Nothing was changed: this recipient no longer waits for it.
+held-nothing = Enter what the recipient is to be verified by
+held-both = Enter a mobile number or an access code, not both
+held-number-malformed = Enter the mobile number with a plus and the country code
+held-number-unassigned = This number is in use in no country. Check the mobile number
+held-number-not-mobile = This is not the number of a mobile phone. Enter a mobile number
+held-number-country = We send no text messages to this country. Enter another mobile number or an access code
+held-code-length = Enter an access code of 6 to 64 characters
+withdrawn-title = Withdrawn
+withdraw-title = Withdraw the message?
+withdraw-lead = { $recipient } will then never be able to read it. This cannot be undone.
+withdraw-button = Withdraw
+withdraw-back = Back, without withdrawing
+
 # The message
 
 no-subject = (no subject)
@@ -237,6 +282,14 @@ signed-out-title = The message is closed
 signed-out-text = You are logged out, or you were not active for more than 30 minutes. Open the link in the email again, or enter the message code on the start page.
 other-method-title = This message cannot be opened here
 other-method-text = It is protected in a way that this portal does not offer. Contact the sender.
+sender-signed-out-title = This page is closed
+sender-signed-out-text = You are logged out, or you were not active for more than 30 minutes. Open the link in the email again.
+sender-gone-title = Nobody waits for this message
+sender-gone-text = It was withdrawn, or its time is over. There is nothing you need to do.
+sender-locked-title = Too many wrong codes
+sender-locked-text = This page is locked for your safety. Ask your administrator, who can unlock it.
+suspended-title = Your account is suspended
+suspended-text = You cannot change anything about your messages now. Ask your administrator.
 not-yet-title = The message is not ready yet
 not-yet-text = Try again in a few minutes.
 throttled-title = Too many tries

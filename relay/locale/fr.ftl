@@ -141,6 +141,51 @@ lack-asked = L’expéditeur reçoit un e-mail de notre part à ce sujet, une fo
 lack-asked-blind = Si le code de message et l’adresse e-mail vont ensemble, l’expéditeur reçoit un e-mail de notre part à ce sujet, une fois par jour au plus.
 lack-unreachable = Nous ne pouvons pas joindre l’expéditeur par e-mail. Contactez-le vous-même, par un moyen que vous connaissez déjà.
 
+# La page de l’expéditeur
+
+sender-title = Votre message sécurisé
+sender-lead = Vous avez envoyé un message sécurisé le { $date }. Pour certains destinataires, nous avons besoin de votre aide. Nous vérifions d’abord que c’est bien vous.
+sender-method = Nous envoyons un code à { $address }. Avec ce code, vous continuez dans ce navigateur.
+sender-code-button = Continuer
+held-title = Qui attend votre message
+held-lead = Pour ces destinataires de votre message du { $date }, il nous faut quelque chose que vous seul pouvez donner.
+held-none = Personne n’attend actuellement votre message du { $date }. Vous n’avez rien à faire.
+held-ready =
+    { $n ->
+        [one] 1 autre destinataire peut être vérifié et recevra le message dès que plus personne n’attend.
+       *[other] { $n } autres destinataires peuvent être vérifiés et recevront le message dès que plus personne n’attend.
+    }
+held-until = Attend jusqu’au { $date }. Ensuite, nous vous signalerons que le message n’a pas été remis.
+held-announced = Sait que votre message l’attend. Si le numéro ou le code d’accès est faux, donnez-en un autre ; nous préviendrons de nouveau le destinataire.
+held-number = Numéro de mobile
+held-number-hint = Avec un plus et l’indicatif du pays, comme +31 6 12345678. Nous y envoyons un code par SMS.
+held-or-code = Ou un code d’accès
+held-code-hint = Au moins 6 caractères. Donnez-le au destinataire par téléphone ou de vive voix, pas par e-mail.
+held-button = Transmettre le message
+held-email = Ou laissez-nous envoyer au destinataire un code par e-mail. Toute personne qui peut lire cette boîte pourra alors lire le message.
+held-email-button = Autoriser un code par e-mail
+held-withdraw = Retirer le message pour { $recipient }
+held-more =
+    { $n ->
+        [one] 1 autre destinataire sera affiché quand d’autres seront traités.
+       *[other] { $n } autres destinataires seront affichés quand d’autres seront traités.
+    }
+held-done = Merci. Le destinataire reçoit maintenant le message.
+held-withdrawn = Le message est retiré pour ce destinataire.
+held-late = Rien n’a été modifié : ce destinataire n’attend plus.
+held-nothing = Saisissez ce qui servira à vérifier le destinataire
+held-both = Saisissez un numéro de mobile ou un code d’accès, pas les deux
+held-number-malformed = Saisissez le numéro de mobile avec un plus et l’indicatif du pays
+held-number-unassigned = Ce numéro n’est attribué dans aucun pays. Vérifiez le numéro de mobile
+held-number-not-mobile = Ce n’est pas le numéro d’un téléphone mobile. Saisissez un numéro de mobile
+held-number-country = Nous n’envoyons pas de SMS vers ce pays. Saisissez un autre numéro de mobile ou un code d’accès
+held-code-length = Saisissez un code d’accès de 6 à 64 caractères
+withdrawn-title = Message retiré
+withdraw-title = Retirer le message ?
+withdraw-lead = { $recipient } ne pourra alors plus jamais le lire. C’est définitif.
+withdraw-button = Retirer
+withdraw-back = Retour, sans retirer
+
 # Le message
 
 no-subject = (sans objet)
@@ -238,6 +283,14 @@ signed-out-title = Le message est fermé
 signed-out-text = Vous êtes déconnecté, ou vous êtes resté inactif plus de 30 minutes. Ouvrez de nouveau le lien de l’e-mail, ou saisissez le code de message sur la page d’accueil.
 other-method-title = Ce message ne peut pas être ouvert ici
 other-method-text = Il est protégé d’une manière que ce portail ne propose pas. Contactez l’expéditeur.
+sender-signed-out-title = Cette page est fermée
+sender-signed-out-text = Vous êtes déconnecté, ou vous êtes resté inactif pendant plus de 30 minutes. Ouvrez de nouveau le lien dans l’e-mail.
+sender-gone-title = Personne n’attend ce message
+sender-gone-text = Il a été retiré, ou son délai est écoulé. Vous n’avez rien à faire.
+sender-locked-title = Trop de codes erronés
+sender-locked-text = Cette page est bloquée pour votre sécurité. Demandez à votre administrateur de la débloquer.
+suspended-title = Votre compte est suspendu
+suspended-text = Vous ne pouvez rien modifier à vos messages pour l’instant. Adressez-vous à votre administrateur.
 not-yet-title = Le message n’est pas encore prêt
 not-yet-text = Réessayez dans quelques minutes.
 throttled-title = Trop d’essais

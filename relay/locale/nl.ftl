@@ -140,6 +140,51 @@ lack-asked = De afzender krijgt hierover een e-mail van ons, hoogstens één kee
 lack-asked-blind = Horen de berichtcode en het e-mailadres bij elkaar? Dan krijgt de afzender hierover een e-mail van ons, hoogstens één keer per dag.
 lack-unreachable = Wij kunnen de afzender niet per e-mail bereiken. Neem zelf contact op, op een manier die u al kent.
 
+# De pagina van de afzender
+
+sender-title = Uw beveiligde bericht
+sender-lead = U hebt op { $date } een beveiligd bericht gestuurd. Voor een deel van de ontvangers hebben wij uw hulp nodig. Eerst controleren wij of u het bent.
+sender-method = Wij sturen een code naar { $address }. Met die code gaat u in deze browser verder.
+sender-code-button = Verder
+held-title = Wie op uw bericht wacht
+held-lead = Voor deze ontvangers van uw bericht van { $date } hebben wij iets nodig dat alleen u kunt geven.
+held-none = Niemand wacht nu op uw bericht van { $date }. U hoeft niets te doen.
+held-ready =
+    { $n ->
+        [one] 1 andere ontvanger kan gecontroleerd worden en krijgt het bericht zodra niemand meer wacht.
+       *[other] { $n } andere ontvangers kunnen gecontroleerd worden en krijgen het bericht zodra niemand meer wacht.
+    }
+held-until = Wacht tot { $date }. Daarna krijgt u bericht dat het niet is afgeleverd.
+held-announced = Weet dat uw bericht klaarstaat. Klopt het nummer of de toegangscode niet, geef dan een andere; wij laten het de ontvanger dan opnieuw weten.
+held-number = Mobiel nummer
+held-number-hint = Met een plus en de landcode, zoals +31 6 12345678. Wij sturen er per sms een code naartoe.
+held-or-code = Of een toegangscode
+held-code-hint = Minstens 6 tekens. Vertel die de ontvanger per telefoon of in een gesprek, niet per e-mail.
+held-button = Bericht doorsturen
+held-email = Of laat ons de ontvanger een code per e-mail sturen. Wie die mailbox kan lezen, kan dan het bericht lezen.
+held-email-button = Code per e-mail toestaan
+held-withdraw = Bericht intrekken voor { $recipient }
+held-more =
+    { $n ->
+        [one] Nog 1 ontvanger ziet u als anderen klaar zijn.
+       *[other] Nog { $n } ontvangers ziet u als anderen klaar zijn.
+    }
+held-done = Dank u. De ontvanger krijgt het bericht nu.
+held-withdrawn = Het bericht is voor die ontvanger ingetrokken.
+held-late = Er is niets veranderd: deze ontvanger wacht er niet meer op.
+held-nothing = Vul in waarmee de ontvanger gecontroleerd wordt
+held-both = Vul een mobiel nummer of een toegangscode in, niet allebei
+held-number-malformed = Vul het mobiele nummer in met een plus en de landcode
+held-number-unassigned = Dit nummer is in geen enkel land in gebruik. Controleer het mobiele nummer
+held-number-not-mobile = Dit is geen nummer van een mobiele telefoon. Vul een mobiel nummer in
+held-number-country = Naar dit land sturen wij geen sms. Vul een ander mobiel nummer of een toegangscode in
+held-code-length = Vul een toegangscode van 6 tot 64 tekens in
+withdrawn-title = Ingetrokken
+withdraw-title = Bericht intrekken?
+withdraw-lead = { $recipient } kan het dan nooit meer lezen. Dit kan niet ongedaan worden gemaakt.
+withdraw-button = Intrekken
+withdraw-back = Terug, zonder in te trekken
+
 # Het bericht
 
 no-subject = (geen onderwerp)
@@ -237,6 +282,14 @@ signed-out-title = Het bericht is gesloten
 signed-out-text = U bent uitgelogd, of u was langer dan 30 minuten niet actief. Open de link uit de e-mail opnieuw, of vul de berichtcode in op de startpagina.
 other-method-title = Dit bericht kan hier niet worden geopend
 other-method-text = Het wordt beschermd op een manier die deze portal niet kent. Neem contact op met de afzender.
+sender-signed-out-title = Deze pagina is gesloten
+sender-signed-out-text = U bent uitgelogd, of u was langer dan 30 minuten niet actief. Open de link in de e-mail opnieuw.
+sender-gone-title = Niemand wacht op dit bericht
+sender-gone-text = Het is ingetrokken, of de tijd ervoor is voorbij. U hoeft niets te doen.
+sender-locked-title = Te veel foute codes
+sender-locked-text = Deze pagina is voor uw veiligheid geblokkeerd. Vraag uw beheerder om haar vrij te geven.
+suspended-title = Uw account is geblokkeerd
+suspended-text = U kunt nu niets aan uw berichten veranderen. Vraag uw beheerder.
 not-yet-title = Het bericht staat nog niet klaar
 not-yet-text = Probeer het over een paar minuten opnieuw.
 throttled-title = Te veel pogingen

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use zegel_tests::browser::Browser;
 use zegel_tests::lab::{Lab, Setup};
 use zegel_tests::letter::Letter;
+use zegel_tests::mailbox::{Arrival, Mailbox, arrival};
 use zegel_tests::recipient::Recipient;
 use zegel_tests::sink::Sink;
+use zegel_tests::wait::until;
 
 use crate::{TEXT, secured};
 
@@ -45,4 +47,24 @@ async fn chromium_walks_by_an_access_code_and_axe_finds_nothing() {
     let right = "pim@plain.test access-code blauwe7ganzen";
     let letter = secured().header("zivver-access-right", right);
     walk(letter, async |_| "Blauwe 7 ganzen".to_owned()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chromium_walks_through_the_senders_page_and_axe_finds_nothing() {
+    let policy = "email = false\nemail-by-sender = true\n".to_owned();
+    let lab = Lab::start(Setup { policy, texts: true, ..Setup::default() }).await;
+    let (home, plain) = (lab.sink("org.test", None), lab.sink("plain.test", None));
+    lab.send(&secured().to("pim@plain.test").to("els@plain.test")).await;
+    let asked = arrival(&home, "a mail that asks", |mail| mail.sender_link().is_some()).await;
+    let link = asked.sender_link().expect("a link");
+    let mut browser = Browser::start(&script("sender.mjs"), &[&link, "blauwe7ganzen"]);
+    assert_eq!(browser.hear(), "code?", "the browser asks for a code");
+    let code = until("a code", || home.arrivals().iter().rev().find_map(Arrival::code)).await;
+    browser.say(&code);
+    let told = browser.finish();
+    assert!(told.ends_with("answered\n"), "{told}");
+    let notified = |mail: &Arrival| mail.link().is_some();
+    let to = arrival(&plain, "a notification", notified).await.recipient;
+    assert!(Recipient::new(&lab, &plain, &to).read_by("blauwe7ganzen").await.contains(TEXT));
+    assert_eq!(plain.arrivals().len(), 1, "the other one was withdrawn");
 }

@@ -17,6 +17,7 @@ mod downgrade;
 mod downtime;
 mod factors;
 mod gateway;
+mod held;
 mod hops;
 mod hostile;
 mod labels;

@@ -101,11 +101,21 @@ impl Arrival {
             .find(|line| line.len() == 6 && line.chars().all(|char| char.is_ascii_digit()))
     }
 
-    /// The first `https` address in the text, as a notification shows the portal's.
+    /// The portal's address in a notification.
     pub fn link(&self) -> Option<String> {
+        self.address_with("/m/")
+    }
+
+    /// The address of the sender's page in a mail that asks them for something.
+    pub fn sender_link(&self) -> Option<String> {
+        self.address_with("/s/")
+    }
+
+    /// The first `https` address in the text that contains this.
+    fn address_with(&self, part: &str) -> Option<String> {
         let text = self.text();
         text.split_whitespace()
-            .find(|word| word.starts_with("https://") && word.contains("/m/"))
+            .find(|word| word.starts_with("https://") && word.contains(part))
             .map(str::to_owned)
     }
 }

@@ -230,6 +230,12 @@ impl Page {
         self.form("a button that has the sender asked", |form| form.action.ends_with("/ask"))
     }
 
+    /// The form that is sent to an address with this end.
+    #[track_caller]
+    pub fn form_to(&self, end: &str) -> Form {
+        self.form(&format!("form to {end}"), |form| form.action.ends_with(end))
+    }
+
     /// The form that a code is typed into, filled in.
     #[track_caller]
     pub fn code_form(&self, code: &str) -> Form {

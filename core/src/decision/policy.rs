@@ -23,6 +23,21 @@ pub struct Policy {
     pub sms: bool,
     pub access_code: bool,
     pub email: bool,
+    /// Where `email` is off, may the sender who is asked for a factor allow it for that recipient?
+    pub email_by_sender: bool,
+    /// Whom a recipient keeps waiting who cannot be verified yet.
+    pub hold: Hold,
+}
+
+/// Whose deliveries wait until the sender has given what is needed.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hold {
+    /// That of the recipient who cannot be verified; the others go at once.
+    #[default]
+    Recipient,
+    /// All of the message's.
+    All,
 }
 
 impl Default for Policy {
@@ -36,6 +51,8 @@ impl Default for Policy {
             sms: true,
             access_code: true,
             email: true,
+            email_by_sender: false,
+            hold: Hold::Recipient,
         }
     }
 }
@@ -50,9 +67,11 @@ pub enum Setting {
     Sms,
     AccessCode,
     Email,
+    EmailBySender,
+    Hold,
 }
 
-/// A value of a switch, such as `off`, or `pkix` for the one that has levels.
+/// A value of a switch, such as `off`; `pkix` for the one that has levels, `all` for whom one keeps waiting.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Value(Position);
 
@@ -61,10 +80,11 @@ enum Position {
     Off,
     On,
     Level(Floor),
+    Hold(Hold),
 }
 
 impl Setting {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Account,
         Self::Nta7516,
         Self::Direct,
@@ -72,6 +92,8 @@ impl Setting {
         Self::Sms,
         Self::AccessCode,
         Self::Email,
+        Self::EmailBySender,
+        Self::Hold,
     ];
 
     /// As it is called in the configuration.
@@ -84,12 +106,19 @@ impl Setting {
             Self::Sms => "sms",
             Self::AccessCode => "access-code",
             Self::Email => "email",
+            Self::EmailBySender => "email-by-sender",
+            Self::Hold => "hold",
         }
     }
 
     /// Reads a value that this switch can have.
     pub fn read(self, text: &str) -> Result<Value, String> {
         let position = match (self, text) {
+            (Self::Hold, "recipient") => Position::Hold(Hold::Recipient),
+            (Self::Hold, "all") => Position::Hold(Hold::All),
+            (Self::Hold, _) => {
+                return Err(format!("hold can be recipient or all, not `{text}`"));
+            }
             (_, "off") => Position::Off,
             (Self::Transport, "tls") => Position::Level(Floor::Tls),
             (Self::Transport, "pkix") => Position::Level(Floor::Pkix),
@@ -115,24 +144,30 @@ impl Policy {
             Setting::Sms => switch(self.sms),
             Setting::AccessCode => switch(self.access_code),
             Setting::Email => switch(self.email),
+            Setting::EmailBySender => switch(self.email_by_sender),
+            Setting::Hold => Position::Hold(self.hold),
         })
     }
 
     /// The same with one switch set. A value that this switch cannot have leaves it as it is; [`Setting::read`] makes none.
     #[must_use]
     pub fn with(mut self, setting: Setting, Value(position): Value) -> Self {
-        if setting == Setting::Transport {
-            match position {
-                Position::Off => self.transport = None,
-                Position::Level(floor) => self.transport = Some(floor),
-                Position::On => {}
+        let on = match (setting, position) {
+            (Setting::Transport, Position::Off) => {
+                self.transport = None;
+                return self;
             }
-            return self;
-        }
-        let on = match position {
-            Position::Off => false,
-            Position::On => true,
-            Position::Level(_) => return self,
+            (Setting::Transport, Position::Level(floor)) => {
+                self.transport = Some(floor);
+                return self;
+            }
+            (Setting::Hold, Position::Hold(hold)) => {
+                self.hold = hold;
+                return self;
+            }
+            (_, Position::Off) => false,
+            (_, Position::On) => true,
+            (_, Position::Level(_) | Position::Hold(_)) => return self,
         };
         match setting {
             Setting::Account => self.account = on,
@@ -141,7 +176,8 @@ impl Policy {
             Setting::Sms => self.sms = on,
             Setting::AccessCode => self.access_code = on,
             Setting::Email => self.email = on,
-            Setting::Transport => {}
+            Setting::EmailBySender => self.email_by_sender = on,
+            Setting::Transport | Setting::Hold => {}
         }
         self
     }
@@ -170,6 +206,8 @@ impl fmt::Display for Value {
             Position::Off => f.write_str("off"),
             Position::On => f.write_str("on"),
             Position::Level(floor) => floor.fmt(f),
+            Position::Hold(Hold::Recipient) => f.write_str("recipient"),
+            Position::Hold(Hold::All) => f.write_str("all"),
         }
     }
 }
@@ -196,6 +234,7 @@ mod tests {
             assert_eq!(setting.name().parse(), Ok(setting));
             let values: &[&str] = match setting {
                 Setting::Transport => &["off", "tls", "pkix", "dane"],
+                Setting::Hold => &["recipient", "all"],
                 _ => &["off", "on"],
             };
             for text in values {
@@ -211,6 +250,7 @@ mod tests {
             (Setting::Transport, "on", "transport can be off, tls, pkix or dane, not `on`"),
             (Setting::Transport, "impossible", "transport can be off, tls, pkix or dane"),
             (Setting::Sms, "ON", "sms can be on or off"),
+            (Setting::Hold, "off", "hold can be recipient or all"),
         ] {
             let error = setting.read(text).unwrap_err();
             assert!(error.contains(told), "{error}");

@@ -10,6 +10,8 @@ const ON: Policy = Policy {
     sms: true,
     access_code: true,
     email: true,
+    email_by_sender: false,
+    hold: Hold::Recipient,
 };
 
 /// What the shell would find out about one recipient.
@@ -242,6 +244,23 @@ fn forbidden_email_asks_the_sender() {
 }
 
 #[test]
+fn the_sender_may_allow_email_where_the_organisation_lets_them_and_never_below_the_floor() {
+    let allowing = |wish| Wish { email_allowed: true, ..wish };
+    let forbidden = Policy { email: false, ..ON };
+    let by_sender = Policy { email_by_sender: true, ..forbidden.clone() };
+    check(&Wish::default(), &by_sender, &NOBODY, Outcome::NeedsSender);
+    check(&allowing(Wish::default()), &by_sender, &NOBODY, Outcome::By(Method::Email));
+    check(&allowing(Wish::default()), &forbidden, &NOBODY, Outcome::NeedsSender);
+    check(&allowing(asking(Floor::Pkix)), &by_sender, &NOBODY, Outcome::NoneLeft);
+    check(
+        &allowing(bringing(Right::Sms)),
+        &Policy { sms: false, ..by_sender },
+        &NOBODY,
+        Outcome::NeedsSender,
+    );
+}
+
+#[test]
 fn an_access_right_that_is_switched_off_never_falls_through_to_something_weaker() {
     let rich = World {
         server: Server::Meets(Floor::Dane),
@@ -288,7 +307,7 @@ fn wishes() -> Vec<Wish> {
     {
         for right in [None, Some(Right::Sms), Some(Right::AccessCode)] {
             for email_fallback in [false, true] {
-                wishes.push(Wish { direct, right, email_fallback });
+                wishes.push(Wish { direct, right, email_fallback, email_allowed: false });
             }
         }
     }

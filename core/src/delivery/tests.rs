@@ -26,7 +26,7 @@ fn deferred() -> Event {
 const COLUMNS: [&str; 9] =
     ["undecided", "direct", "portal", "held", "sent-direct", "sent", "opened", "failed", "expired"];
 #[rustfmt::skip]
-const TABLE: [(&str, [&str; 9]); 17] = [
+const TABLE: [(&str, [&str; 9]); 19] = [
     ("settled by",     ["planned",    "-",          "-",          "-",         "-",         "-",         "-",         "-",         "-"]),
     ("settled sender", ["held?",      "-",          "-",          "-",         "-",         "-",         "-",         "-",         "-"]),
     ("settled none",   ["failed!",    "-",          "-",          "-",         "-",         "-",         "-",         "-",         "-"]),
@@ -37,7 +37,9 @@ const TABLE: [(&str, [&str; 9]); 17] = [
     ("no-route",       ["failed!",    "failed!",    "failed!",    "-",         "-",         "-",         "-",         "-",         "-"]),
     ("floor-missed",   ["-",          "undecided",  "undecided",  "-",         "-",         "-",         "-",         "-",         "-"]),
     ("disqualified",   ["-",          "-",          "-",          "-",         "-",         "-",         "-",         "-",         "-"]),
-    ("factor-given",   ["-",          "-",          "-",          "undecided", "-",         "-",         "-",         "-",         "-"]),
+    ("factor-given",   ["-",          "-",          "-",          "undecided", "-",         "undecided", "-",         "-",         "-"]),
+    ("others-wait",    ["-",          "held",       "held",       "-",         "-",         "-",         "-",         "-",         "-"]),
+    ("others-ready",   ["-",          "-",          "-",          "undecided", "-",         "-",         "-",         "-",         "-"]),
     ("opened",         ["-",          "-",          "opened",     "-",         "-",         "opened",    "opened",    "-",         "-"]),
     ("time-up",        ["-",          "-",          "-",          "failed!",   "-",         "-",         "-",         "-",         "-"]),
     ("retention-over", ["expired!x",  "expired!x",  "expired!x",  "expired!x", "expiredx",  "expiredx",  "expiredx",  "expiredx",  "-"]),
@@ -85,6 +87,8 @@ fn event(row: &str) -> Event {
         "floor-missed" => Event::FloorMissed(Floor::Tls, Miss::HandshakeFailed),
         "disqualified" => Event::Disqualified,
         "factor-given" => Event::FactorGiven,
+        "others-wait" => Event::OthersWait,
+        "others-ready" => Event::OthersReady,
         "opened" => Event::Opened,
         "time-up" => Event::TimeUp,
         "retention-over" => Event::RetentionOver,

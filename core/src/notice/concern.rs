@@ -1,7 +1,7 @@
 //! Mail to the sender of a message whose recipient cannot get in.
 
 use super::letter::{Block, Cause, Letter};
-use super::{Organisation, foot};
+use super::{Organisation, SenderPage, foot};
 use crate::address::Address;
 use crate::moment::Moment;
 use crate::text::HeaderText;
@@ -15,6 +15,8 @@ pub struct Concern<'a> {
     /// The delivery as administrators know it.
     pub delivery: &'a str,
     pub what: Trouble,
+    /// Where the sender may give something else to be verified by.
+    pub page: SenderPage<'a>,
     /// Message-ID of the message, without brackets.
     pub original_message_id: Option<&'a str>,
     pub message_id: &'a str,
@@ -39,6 +41,8 @@ pub fn concern(concern: &Concern<'_>) -> Vec<u8> {
     let blocks = [
         Block::Paragraph(language.trouble(concern.what, &recipient, concern.accepted)),
         Block::Paragraph(language.trouble_remedy(concern.what).into()),
+        Block::Paragraph(language.change_here().into()),
+        concern.page.link(),
         Block::Paragraph(language.trouble_doubt().into()),
         Block::Paragraph(language.trouble_delivery(concern.delivery)),
         foot(concern.organisation),

@@ -115,6 +115,8 @@ pub(crate) enum Block {
     Link(String),
     /// A code to be read and typed.
     Code(String),
+    /// Lines that belong together.
+    Lines(Vec<String>),
     /// Small print: lines that belong together.
     Foot(Vec<String>),
 }
@@ -126,7 +128,7 @@ fn as_text(blocks: &[Block]) -> String {
             Block::Paragraph(text) | Block::In(_, text) | Block::Link(text) | Block::Code(text) => {
                 text.clone()
             }
-            Block::Foot(lines) => lines.join("\r\n"),
+            Block::Lines(lines) | Block::Foot(lines) => lines.join("\r\n"),
         })
         .collect();
     pieces.join("\r\n\r\n") + "\r\n"
@@ -188,6 +190,10 @@ fn block_as_html(block: &Block) -> String {
             "<p style=\"margin:0 0 16px;font-size:28px;line-height:36px;letter-spacing:4px\">{}</p>\r\n",
             escape(code)
         ),
+        Block::Lines(lines) => {
+            let lines: Vec<String> = lines.iter().map(|line| escape(line)).collect();
+            format!("<p style=\"margin:0 0 16px\">{}</p>\r\n", lines.join("<br>\r\n"))
+        }
         Block::Foot(lines) => {
             let lines: Vec<String> = lines.iter().map(|line| escape(line)).collect();
             format!(

@@ -257,6 +257,40 @@ fn a_language_is_known_by_the_first_part_of_its_tag() {
     }
 }
 
+fn page(token: &Secret) -> SenderPage<'_> {
+    SenderPage { origin: "https://bericht.gemeente-voorbeeld.nl", token }
+}
+
+fn ask(language: Language, recipients: usize) -> Vec<u8> {
+    let all: Vec<Address> =
+        (1..=recipients).map(|at| format!("r{at}@example.org").parse().unwrap()).collect();
+    inquiry(&Inquiry {
+        organisation: &organisation(language),
+        to: &"jan.devries@gemeente-voorbeeld.nl".parse().unwrap(),
+        page: page(&Secret::new("4hg7kq2wz9x3m5n8p6r1t0v2yb")),
+        recipients: &all,
+        until: UNTIL,
+        original_message_id: Some("abc123@gemeente-voorbeeld.nl"),
+        message_id: "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a60@gemeente-voorbeeld.nl",
+        accepted: NOW,
+        now: NOW,
+    })
+}
+
+#[test]
+fn a_sender_is_asked_once_for_all_who_wait() {
+    check(&ask(Language::Nl, 1), include_str!("../../golden/inquiry-nl.eml"));
+    check(&ask(Language::En, 2), include_str!("../../golden/inquiry-en.eml"));
+    check(&ask(Language::De, 1), include_str!("../../golden/inquiry-de.eml"));
+    check(&ask(Language::Fr, 2), include_str!("../../golden/inquiry-fr.eml"));
+    let many = ask(Language::En, 200);
+    let many = parse(&many);
+    assert!(many.subject().unwrap().ends_with("to 200 recipients"));
+    let text = many.body_text(0).unwrap();
+    assert!(text.contains("r20@example.org") && !text.contains("r21@"), "{text}");
+    assert!(text.contains("and 180 more"), "{text}");
+}
+
 fn tell(language: Language, what: Trouble) -> Vec<u8> {
     concern(&Concern {
         organisation: &organisation(language),
@@ -264,6 +298,7 @@ fn tell(language: Language, what: Trouble) -> Vec<u8> {
         recipient: &"an.jansen@example.org".parse().unwrap(),
         delivery: "0190a1b2c3d47e5f8a9b0c1d2e3f4a5b",
         what,
+        page: page(&Secret::new("4hg7kq2wz9x3m5n8p6r1t0v2yb")),
         original_message_id: Some("abc123@gemeente-voorbeeld.nl"),
         message_id: "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5f@gemeente-voorbeeld.nl",
         accepted: NOW,

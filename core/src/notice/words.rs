@@ -1,6 +1,7 @@
 //! What notifications say: each sentence once, with its languages side by side.
 
 mod dates;
+mod inquiry;
 mod trouble;
 
 use super::{How, Language};

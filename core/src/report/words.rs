@@ -23,15 +23,6 @@ impl Language {
         }
     }
 
-    pub(super) fn ask_subject(self, recipient: &str) -> String {
-        match self {
-            Self::Nl => format!("Wacht op u: uw beveiligde bericht aan {recipient}"),
-            Self::En => format!("Waiting for you: your secure message to {recipient}"),
-            Self::De => format!("Wartet auf Sie: Ihre sichere Nachricht an {recipient}"),
-            Self::Fr => format!("En attente de vous\u{a0}: votre message sécurisé à {recipient}"),
-        }
-    }
-
     pub(super) fn failed(self, recipient: &str, accepted: Moment) -> String {
         let accepted = self.time(accepted);
         match self {
@@ -65,24 +56,6 @@ impl Language {
             Self::Fr => format!(
                 "Votre message sécurisé du {accepted} à {recipient} n’est pas encore remis."
             ),
-        }
-    }
-
-    pub(super) fn waits(self, recipient: &str, accepted: Moment) -> String {
-        let accepted = self.time(accepted);
-        match self {
-            Self::Nl => format!("Uw beveiligde bericht van {accepted} aan {recipient} wacht op u."),
-            Self::En => {
-                format!("Your secure message of {accepted} to {recipient} is waiting for you.")
-            }
-            Self::De => {
-                format!("Ihre sichere Nachricht vom {accepted} an {recipient} wartet auf Sie.")
-            }
-            Self::Fr => {
-                format!(
-                    "Votre message sécurisé du {accepted} à {recipient} attend une réponse de vous."
-                )
-            }
         }
     }
 
@@ -228,41 +201,6 @@ impl Language {
             Self::Fr => {
                 format!("Nous continuons d’essayer jusqu’au {until}. Vous n’avez rien à faire.")
             }
-        }
-    }
-
-    pub(super) fn why_ask(self) -> String {
-        match self {
-            Self::Nl => "Uw organisatie staat controle met een code per e-mail niet toe, en voor deze ontvanger is geen nummer \
-                of toegangscode bekend."
-                .into(),
-            Self::En => "Your organisation does not allow verification by a code in an email, and no number or access code is \
-                known for this recipient."
-                .into(),
-            Self::De => "Ihre Organisation erlaubt die Prüfung mit einem Code per E-Mail nicht, und für diesen Empfänger ist \
-                weder eine Nummer noch ein Zugangscode bekannt."
-                .into(),
-            Self::Fr => "Votre organisation ne permet pas la vérification par un code envoyé par e-mail, et aucun numéro ni \
-                code d’accès n’est connu pour ce destinataire."
-                .into(),
-        }
-    }
-
-    pub(super) fn held_until(self, until: Moment) -> String {
-        let until = self.time(until);
-        match self {
-            Self::Nl => format!(
-                "Dit bericht wacht tot {until}. Daarna krijgt u bericht dat het niet is afgeleverd."
-            ),
-            Self::En => format!(
-                "This message waits until {until}. After that we report that it was not delivered."
-            ),
-            Self::De => format!(
-                "Diese Nachricht wartet bis {until}. Danach melden wir Ihnen, dass sie nicht zugestellt wurde."
-            ),
-            Self::Fr => format!(
-                "Ce message attend jusqu’au {until}. Ensuite, nous vous signalerons qu’il n’a pas été remis."
-            ),
         }
     }
 

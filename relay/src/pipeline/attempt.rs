@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tracing::{error, info, warn};
-use zegel_core::decision::{Decision, Method};
+use zegel_core::decision::{Decision, Hold, Method};
 use zegel_core::delivery::{self, Effect, Event, State};
 use zegel_core::moment::Moment;
 use zegel_core::nta7516::Verdict;
@@ -58,6 +58,9 @@ impl Pipeline {
             Err(error) => return self.leave(&delivery, error).await,
         };
         loop {
+            if self.waits_for_others(&delivery, &stored).await? {
+                return Ok(());
+            }
             match self.attempt(&delivery, &stored, lifecycle::now()).await {
                 Ok(happened) => match self.conclude(&delivery, &stored, happened).await? {
                     Some(planned) => delivery.state = planned,
@@ -66,6 +69,20 @@ impl Pipeline {
                 Err(error) => return self.leave(&delivery, error).await,
             }
         }
+    }
+
+    /// Whether it could be sent and is held for the other recipients' sake (`policy.hold = "all"`).
+    async fn waits_for_others(
+        &self,
+        delivery: &Delivery,
+        stored: &Stored,
+    ) -> Result<bool, StoreError> {
+        let is_first_try = matches!(delivery.state, State::Planned { tries: 0, .. });
+        let has_others = stored.submission.envelope.recipients.len() > 1;
+        if !is_first_try || !has_others || self.policy().await?.hold == Hold::Recipient {
+            return Ok(false);
+        }
+        self.store.hold_back(delivery, &self.settings.retry, lifecycle::now()).await
     }
 
     /// Commits what happened; the state to go on from, if there is more to do now.
@@ -268,13 +285,12 @@ impl Pipeline {
                 .map_err(|impossible| StoreError::Failed(impossible.to_string()))?;
         let mails = effects
             .iter()
-            .filter_map(|effect| {
-                letters::for_effect(effect, delivery, &state, stored, &self.settings, now)
-            })
+            .filter_map(|effect| letters::for_effect(effect, delivery, stored, &self.settings, now))
             .collect();
         Ok(Progress {
             note: letters::note(&state, last.as_deref()),
             destroy: effects.contains(&Effect::Destroy),
+            ask: effects.contains(&Effect::AskSender),
             state,
             decision,
             seen,

@@ -27,7 +27,7 @@ impl Pipeline {
     }
 
     /// The policy in force. Switched on or not, text messages need somebody who sends them.
-    async fn policy(&self) -> Result<Policy, StoreError> {
+    pub(super) async fn policy(&self) -> Result<Policy, StoreError> {
         if let Some(policy) = self.policy.get(&()) {
             return Ok(policy);
         }

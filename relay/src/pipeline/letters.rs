@@ -82,7 +82,6 @@ pub(super) fn notification(
 pub(super) fn for_effect(
     effect: &Effect,
     delivery: &Delivery,
-    state: &State,
     stored: &Stored,
     settings: &Settings,
     now: Moment,
@@ -93,8 +92,8 @@ pub(super) fn for_effect(
             let until = delivery.accepted.plus(settings.retry.lifetime).min(delivery.expires);
             What::Delayed { last, until }
         }
-        Effect::AskSender => What::AskSender { until: state.due().unwrap_or(now) },
-        Effect::Destroy => return None,
+        // One mail asks for all the message's recipients: see `inquiries`.
+        Effect::AskSender | Effect::Destroy => return None,
     };
     if !report::wanted(&delivery.recipient, &what) {
         return None;

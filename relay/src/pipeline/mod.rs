@@ -3,12 +3,13 @@
 //!
 //! One unit is: claim → ask `core` → touch the world → `core::delivery::step` → commit. The parts:
 //! [`attempt`] does it for a delivery, [`mails`] for the relay's own mail, [`texts`] for text messages, [`facts`] answers the ladder's questions,
-//! [`factor`] says what a notification's reader will be asked for,
+//! [`inquiries`] asks senders for what is lacking, [`factor`] says what a notification's reader will be asked for,
 //! [`letters`] composes what leaves, [`marker`] marks what may come back.
 
 mod attempt;
 mod factor;
 mod facts;
+mod inquiries;
 mod letters;
 mod mails;
 mod marker;
@@ -169,6 +170,7 @@ impl Pipeline {
         mut free: OwnedSemaphorePermit,
         lifecycle: &Lifecycle,
     ) -> Result<usize, StoreError> {
+        self.ask_senders().await?;
         let mails = self.store.claim_mails(lifecycle::now(), LEASE, free.num_permits()).await?;
         let started = mails.len();
         for mail in mails {

@@ -23,6 +23,7 @@ use crate::store::NewCode;
 use crate::vault::{self, Purpose};
 
 pub(super) use agreed::pretend;
+pub(super) use post::mail_to;
 
 /// Codes that one network may ask for (portal.md, section 3.2).
 const STARTS: (u32, Duration) = (10, Duration::from_mins(10));
@@ -217,7 +218,7 @@ pub(super) async fn count_failure(portal: &Portal, visit: Visit) -> Result<(), R
     within(portal, &[b"failure", visit.network.octets()], FAILURES, visit.now).await
 }
 
-fn mac(portal: &Portal, challenge: &str, code: &Code) -> CodeMac {
+pub(super) fn mac(portal: &Portal, challenge: &str, code: &Code) -> CodeMac {
     let parts = [challenge.as_bytes(), code.secret().reveal().as_bytes()];
     CodeMac(portal.store.keyring().mac(Purpose::Code, &parts).to_vec())
 }

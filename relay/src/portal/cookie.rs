@@ -12,6 +12,8 @@ pub(super) struct Cookie {
 
 /// The session. `Lax`, so that who follows the link in the mail again is still logged in.
 pub(super) const SESSION: Cookie = Cookie { name: "__Host-sid", same_site: "Lax", max_age: None };
+/// The session of a message's sender, on the page that they answer on.
+pub(super) const SENDER: Cookie = Cookie { name: "__Host-sender", same_site: "Lax", max_age: None };
 /// The browser that asked for a code; a code works in no other.
 pub(super) const BROWSER: Cookie =
     Cookie { name: "__Host-pv", same_site: "Strict", max_age: Some(VERIFYING) };

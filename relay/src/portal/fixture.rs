@@ -13,12 +13,13 @@ use tower::ServiceExt;
 use zegel_core::access::Limits;
 use zegel_core::address::Address;
 use zegel_core::budget::Budget;
-use zegel_core::decision::Method;
+use zegel_core::decision::{Method, Policy};
 use zegel_core::delivery::State;
 use zegel_core::directive::{AccessRight, Wishes};
 use zegel_core::envelope::{Envelope, Recipient};
 use zegel_core::moment::Moment;
 use zegel_core::notice::{Language, Organisation};
+use zegel_core::phone::Countries;
 use zegel_core::secret::Secret;
 use zegel_core::submission::{Arrival, Submission};
 
@@ -229,7 +230,7 @@ impl Browser {
     }
 }
 
-fn site() -> Site {
+pub(super) fn site() -> Site {
     Site {
         organisation: Organisation {
             name: "Gemeente <Voorbeeld>".into(),
@@ -244,6 +245,9 @@ fn site() -> Site {
         security_contact: Some("mailto:security@voorbeeld.nl".into()),
         limits: Limits::default(),
         budget: Budget::default(),
+        countries: Countries::try_from(vec!["NL".parse().unwrap()]).unwrap(),
+        texts: true,
+        policy: Policy { email: false, email_by_sender: true, ..Policy::default() },
     }
 }
 
@@ -281,6 +285,7 @@ pub(super) async fn set_state(
         seen: None,
         mails: Vec::new(),
         destroy: false,
+        ask: false,
         note: String::new(),
     };
     store.commit(claimed, progress, now).await.unwrap();

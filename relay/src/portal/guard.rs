@@ -161,8 +161,8 @@ impl Trace {
             .get::<MatchedPath>()
             .map_or("(none)", MatchedPath::as_str)
             .to_owned();
-        let link =
-            route.starts_with("/m/").then(|| request.uri().path().split('/').nth(2)).flatten();
+        let has_token = ["/m/", "/s/"].iter().any(|start| route.starts_with(start));
+        let link = has_token.then(|| request.uri().path().split('/').nth(2)).flatten();
         Self { link: link.and_then(link::hash_prefix), route }
     }
 

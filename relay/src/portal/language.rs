@@ -206,7 +206,7 @@ mod tests {
     /// The source of all pages: templates and modules.
     fn pages() -> String {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let files = ["templates/portal", "src/portal"]
+        let files = ["templates/portal", "src/portal", "src/portal/sender"]
             .map(|directory| std::fs::read_dir(root.join(directory)).unwrap());
         let files = files
             .into_iter()

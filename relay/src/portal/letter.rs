@@ -164,7 +164,7 @@ impl Letter {
 }
 
 /// `p•••@e•••.nl`: enough for its owner to recognise, too little for anyone else to use.
-fn masked(address: &Address) -> String {
+pub(super) fn masked(address: &Address) -> String {
     let domain = address.domain().as_str();
     let top = domain.rsplit('.').next().unwrap_or_default();
     let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The portal: where a recipient proves who they are, and reads.
 //!
 //! A guest's way: the link of the notification ([`link`]), or the message code typed on the front page ([`find`]); a
-//! code by e-mail or text message, or the sender's access code ([`challenge`]), or a word to the sender ([`trouble`]); a session ([`session`]); the message ([`thread`], [`download`]). What must hold:
+//! code by e-mail or text message, or the sender's access code ([`challenge`]), or a word to the sender ([`trouble`]); a session ([`session`]); the message ([`thread`], [`download`]). Its sender has a page of their own for whom it waits ([`sender`]). What must hold:
 //!
 //! - GET and HEAD change nothing: no code is sent, no link used up, no cookie set but a chosen language. The one
 //!   exception is what it is all for: a session that reads a message makes it opened.
@@ -26,6 +26,7 @@ mod pages;
 mod patient;
 mod refusal;
 pub mod render;
+mod sender;
 mod serve;
 mod session;
 mod thread;
@@ -43,7 +44,9 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 use zegel_core::access::Limits;
 use zegel_core::budget::Budget;
+use zegel_core::decision::Policy;
 use zegel_core::notice::Organisation;
+use zegel_core::phone::Countries;
 
 use crate::config::Config;
 use crate::lifecycle::Lifecycle;
@@ -76,6 +79,12 @@ struct Site {
     security_contact: Option<String>,
     limits: Limits,
     budget: Budget,
+    /// Where text messages go.
+    countries: Countries,
+    /// Somebody sends text messages.
+    texts: bool,
+    /// What senders may give for their recipients, as far as it is not set in the store.
+    policy: Policy,
 }
 
 impl Portal {
@@ -88,6 +97,9 @@ impl Portal {
             security_contact: config.portal.security_contact.clone(),
             limits: Limits::default(),
             budget: config.sms.as_ref().map(|sms| sms.budget.clone()).unwrap_or_default(),
+            countries: config.sms.as_ref().map(|sms| sms.countries.clone()).unwrap_or_default(),
+            texts: config.sms.is_some(),
+            policy: config.policy.clone(),
         };
         Self {
             site: Arc::new(site),
@@ -116,6 +128,17 @@ impl Portal {
             .route("/c/{id}/print", get(thread::print))
             .route("/c/{id}/att/{index}/{name}", get(download::attachment))
             .route("/c/{id}/message.eml", get(download::original))
+            .route("/s/{token}", get(sender::door::show))
+            .route("/s/{token}/start", post(sender::door::start))
+            .route("/s/{token}/code", get(sender::door::ask).post(sender::door::answer))
+            .route("/s/{token}/resend", post(sender::door::resend))
+            .route("/held/{id}", get(sender::desk::show))
+            .route("/held/{id}/{delivery}", post(sender::desk::give))
+            .route("/held/{id}/{delivery}/email", post(sender::desk::allow_email))
+            .route(
+                "/held/{id}/{delivery}/withdraw",
+                get(sender::desk::confirm).post(sender::desk::withdraw),
+            )
             .route("/logout", post(pages::log_out))
             .route("/uitgelogd", get(pages::logged_out))
             .route("/echt", get(pages::genuine))

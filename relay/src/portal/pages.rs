@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use super::refusal::Refusal;
 use super::view::{self, AccessibilityPage, FrontPage, GenuinePage, HelpPage, Page, Told};
 use super::visit::Visit;
-use super::{Portal, cookie, session};
+use super::{Portal, cookie, sender, session};
 
 /// RFC 9116, section 2.5.5 recommends less than a year.
 const SECURITY_EXPIRES: Duration = Duration::from_hours(180 * 24);
@@ -62,8 +62,10 @@ pub(super) async fn log_out(
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     session::end(&portal, &headers).await?;
+    sender::end(&portal, &headers).await?;
     let leave = AppendHeaders([
         (header::SET_COOKIE, cookie::SESSION.clear()),
+        (header::SET_COOKIE, cookie::SENDER.clear()),
         (
             HeaderName::from_static("clear-site-data"),
             HeaderValue::from_static("\"cache\", \"cookies\", \"storage\""),

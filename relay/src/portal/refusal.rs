@@ -23,6 +23,14 @@ pub(super) enum Refusal {
     SignedOut,
     /// The message is protected by something that the portal does not offer.
     OtherMethod,
+    /// No session of the message's sender, or one that is over.
+    SenderSignedOut,
+    /// There is nothing left to answer for: expired, withdrawn or destroyed.
+    SenderGone,
+    /// Too many wrong codes at a sender's page.
+    SenderLocked,
+    /// The author of the message may not send any more.
+    Suspended,
     /// The link exists, but its message is being decided on anew.
     NotYet,
     /// Too much from one network.
@@ -37,14 +45,17 @@ impl Refusal {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Gone => StatusCode::GONE,
+            Self::Gone | Self::SenderGone => StatusCode::GONE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::CrossSite | Self::Insecure | Self::SignedOut | Self::OtherMethod => {
-                StatusCode::FORBIDDEN
-            }
+            Self::CrossSite
+            | Self::Insecure
+            | Self::SignedOut
+            | Self::OtherMethod
+            | Self::SenderSignedOut
+            | Self::Suspended => StatusCode::FORBIDDEN,
             Self::NotYet | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Throttled | Self::Locked => StatusCode::TOO_MANY_REQUESTS,
+            Self::Throttled | Self::Locked | Self::SenderLocked => StatusCode::TOO_MANY_REQUESTS,
         }
     }
 
@@ -60,6 +71,10 @@ impl Refusal {
             Self::Insecure => "insecure",
             Self::SignedOut => "signed-out",
             Self::OtherMethod => "other-method",
+            Self::SenderSignedOut => "sender-signed-out",
+            Self::SenderGone => "sender-gone",
+            Self::SenderLocked => "sender-locked",
+            Self::Suspended => "suspended",
             Self::NotYet => "not-yet",
             Self::Throttled => "throttled",
             Self::Locked => "locked",
@@ -81,6 +96,10 @@ impl Refusal {
             | Self::Insecure
             | Self::SignedOut
             | Self::OtherMethod
+            | Self::SenderSignedOut
+            | Self::SenderGone
+            | Self::SenderLocked
+            | Self::Suspended
             | Self::Locked => None,
         }
     }

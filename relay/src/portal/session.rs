@@ -12,7 +12,7 @@ use zegel_core::secret::Secret;
 use super::refusal::Refusal;
 use super::{Portal, cookie};
 use crate::id::DeliveryId;
-use crate::store::{NewSession, Session};
+use crate::store::NewSession;
 use crate::vault;
 
 /// Without a request for this long a session is over.
@@ -46,9 +46,14 @@ impl Name {
     }
 }
 
-/// Whether a session still stands.
-fn is_alive(session: &Session, now: Moment) -> bool {
-    now.since(session.last_seen) <= IDLE_MAX && now.since(session.created) <= AGE_MAX
+/// Whether a session that began and was last seen then still stands.
+pub(super) fn is_alive(created: Moment, last_seen: Moment, now: Moment) -> bool {
+    now.since(last_seen) <= IDLE_MAX && now.since(created) <= AGE_MAX
+}
+
+/// Whether it is time to note that a session was seen.
+pub(super) fn is_to_be_touched(last_seen: Moment, now: Moment) -> bool {
+    now.since(last_seen) >= TOUCH_EVERY
 }
 
 /// The proof that this browser's session holds for the delivery with this id; `None` when there is none.
@@ -60,10 +65,10 @@ pub(super) async fn find(
 ) -> Result<Option<Passed>, Refusal> {
     let Some(name) = Name::read(&cookie::SESSION, headers) else { return Ok(None) };
     let Some(session) = portal.store.session(name.hash()).await? else { return Ok(None) };
-    if session.delivery != id || !is_alive(&session, now) {
+    if session.delivery != id || !is_alive(session.created, session.last_seen, now) {
         return Ok(None);
     }
-    if now.since(session.last_seen) >= TOUCH_EVERY {
+    if is_to_be_touched(session.last_seen, now) {
         portal.store.touch_session(name.hash(), now).await?;
     }
     Ok(Some(Passed::from_session(id.to_string(), session.created)))
@@ -116,12 +121,11 @@ mod tests {
 
     #[track_caller]
     fn check(last_seen: i64, now: i64, alive: bool) {
-        let session = Session {
-            delivery: DeliveryId::generate(),
-            created: Moment(0),
-            last_seen: Moment(last_seen),
-        };
-        assert_eq!(is_alive(&session, Moment(now)), alive, "last seen at {last_seen}, now {now}");
+        assert_eq!(
+            is_alive(Moment(0), Moment(last_seen), Moment(now)),
+            alive,
+            "last seen at {last_seen}, now {now}"
+        );
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use zegel_core::moment::Moment;
-use zegel_core::notice::{Concern, Trouble, concern};
+use zegel_core::notice::{Concern, SenderPage, Trouble, concern};
 use zegel_core::own_id;
-use zegel_core::report::{self, What};
+use zegel_core::report;
 
 use super::Portal;
 use super::letter::{Letter, Proof};
@@ -42,6 +42,7 @@ pub(super) async fn ask(portal: &Portal, letter: &Letter, now: Moment) -> Result
     let trouble = store::Trouble {
         delivery: letter.delivery.id,
         note: note(what),
+        page: letter.delivery.submission,
         mail: Some(mail),
         once: Some((key, ASKED_EVERY)),
     };
@@ -55,6 +56,7 @@ pub(super) async fn locked(portal: &Portal, letter: &Letter, now: Moment) -> Res
     let trouble = store::Trouble {
         delivery: letter.delivery.id,
         note: note(what),
+        page: letter.delivery.submission,
         mail: mail(portal, letter, what, now),
         once: None,
     };
@@ -74,7 +76,7 @@ fn note(what: Trouble) -> &'static str {
 /// The mail, if the sender can be reached and did not ask to be left alone.
 fn mail(portal: &Portal, letter: &Letter, what: Trouble, now: Moment) -> Option<NewMail> {
     let (submission, delivery) = (&letter.stored.submission, &letter.delivery);
-    let wanted = report::wanted(&delivery.recipient, &What::AskSender { until: delivery.expires });
+    let wanted = report::may_be_asked(&delivery.recipient);
     let to = submission.envelope.sender.as_ref().filter(|_| wanted)?;
     let organisation = &portal.site.organisation;
     let message = concern(&Concern {
@@ -83,6 +85,10 @@ fn mail(portal: &Portal, letter: &Letter, what: Trouble, now: Moment) -> Option<
         recipient: letter.recipient(),
         delivery: &delivery.id.to_string(),
         what,
+        page: SenderPage {
+            origin: &portal.site.origin,
+            token: &portal.store.sender_token(delivery.submission),
+        },
         original_message_id: submission.message_id.as_deref(),
         message_id: &own_id::make(&MailId::generate(), organisation.from.domain()),
         accepted: delivery.accepted,

@@ -64,6 +64,8 @@ pub(super) enum Wanted {
     Agreed,
     /// Any of them: the page must not tell.
     Blind,
+    /// A mailed one, of the message's sender.
+    Sender,
 }
 
 struct Lack {
@@ -174,15 +176,15 @@ impl<'a> Page<'a> {
         Self { words: visit.words, site, switch: visit.is_reading }
     }
 
-    fn languages() -> [Language; 4] {
+    pub(super) fn languages() -> [Language; 4] {
         Language::ALL
     }
 
-    fn style() -> &'static str {
+    pub(super) fn style() -> &'static str {
         &STYLE.path
     }
 
-    fn icon() -> &'static str {
+    pub(super) fn icon() -> &'static str {
         &ICON.path
     }
 
@@ -242,21 +244,23 @@ impl<'a> CodePage<'a> {
 
     fn title(&self) -> String {
         self.page.words.say(match self.wanted {
-            Wanted::Mailed | Wanted::Texted | Wanted::Blind => "code-title",
+            Wanted::Mailed | Wanted::Texted | Wanted::Blind | Wanted::Sender => "code-title",
             Wanted::Agreed => "access-title",
         })
     }
 
     fn label(&self) -> String {
         self.page.words.say(match self.wanted {
-            Wanted::Mailed | Wanted::Texted | Wanted::Blind => "code-label",
+            Wanted::Mailed | Wanted::Texted | Wanted::Blind | Wanted::Sender => "code-label",
             Wanted::Agreed => "access-label",
         })
     }
 
     fn hint(&self) -> String {
         match self.wanted {
-            Wanted::Mailed | Wanted::Texted => self.page.words.count("code-hint", self.minutes()),
+            Wanted::Mailed | Wanted::Texted | Wanted::Sender => {
+                self.page.words.count("code-hint", self.minutes())
+            }
             Wanted::Agreed => self.page.words.say("access-hint"),
             Wanted::Blind => self.page.words.count("code-hint-blind", self.minutes()),
         }
@@ -265,7 +269,7 @@ impl<'a> CodePage<'a> {
     /// What is said of something that cannot be such a code.
     pub(super) fn unreadable(&self) -> String {
         self.page.words.say(match self.wanted {
-            Wanted::Mailed => "code-not-six",
+            Wanted::Mailed | Wanted::Sender => "code-not-six",
             Wanted::Texted => "text-not-six",
             Wanted::Agreed => "access-too-short",
             Wanted::Blind => "code-unreadable-blind",
@@ -274,14 +278,21 @@ impl<'a> CodePage<'a> {
 
     /// A code of six digits and nothing else.
     fn is_digits(&self) -> bool {
-        matches!(self.wanted, Wanted::Mailed | Wanted::Texted)
+        matches!(self.wanted, Wanted::Mailed | Wanted::Texted | Wanted::Sender)
     }
 
     /// What to do when no code came.
     fn none(&self) -> String {
         self.page.words.say(match self.wanted {
-            Wanted::Mailed | Wanted::Agreed | Wanted::Blind => "code-none",
+            Wanted::Mailed | Wanted::Agreed | Wanted::Blind | Wanted::Sender => "code-none",
             Wanted::Texted => "text-none",
+        })
+    }
+
+    fn button(&self) -> String {
+        self.page.words.say(match self.wanted {
+            Wanted::Mailed | Wanted::Texted | Wanted::Agreed | Wanted::Blind => "code-button",
+            Wanted::Sender => "sender-code-button",
         })
     }
 
@@ -294,7 +305,7 @@ impl<'a> CodePage<'a> {
     fn lack(&self) -> Option<Lack> {
         let words = self.page.words;
         let (title, text) = match self.wanted {
-            Wanted::Mailed => return None,
+            Wanted::Mailed | Wanted::Sender => return None,
             Wanted::Texted => (words.say("lack-text-title"), words.say("lack-text")),
             Wanted::Agreed => (words.say("lack-access-title"), words.say("lack-access")),
             Wanted::Blind => (words.say("lack-blind-title"), words.say("lack-blind")),

@@ -21,6 +21,11 @@ use crate::vault::Keyring;
 /// What a mail is bound to under the key file.
 const MAIL: &[u8] = b"mail";
 
+const EARLIEST: &str = "
+    SELECT MIN(moment) FROM (
+        SELECT MIN(work_at) AS moment FROM mails WHERE work_at IS NOT NULL
+        UNION ALL SELECT MIN(due) FROM inquiries WHERE due IS NOT NULL)";
+
 /// A mail of the relay's own that is to be sent, with the same retries as any.
 #[derive(Clone)]
 pub struct NewMail {
@@ -103,12 +108,9 @@ impl Store {
         Ok(readable("mail", &rows, |row| mail(row, &self.keyring)))
     }
 
-    /// The earliest moment at which an unclaimed mail is due.
+    /// The earliest moment at which an unclaimed mail is due, or one that asks a sender is to be written.
     pub async fn next_mail_due(&self) -> Result<Option<Moment>, StoreError> {
-        let earliest: Option<i64> =
-            sqlx::query_scalar("SELECT MIN(work_at) FROM mails WHERE work_at IS NOT NULL")
-                .fetch_one(&self.readers)
-                .await?;
+        let earliest: Option<i64> = sqlx::query_scalar(EARLIEST).fetch_one(&self.readers).await?;
         Ok(earliest.map(Moment))
     }
 
@@ -239,7 +241,8 @@ mod tests {
         };
         let note = "tested".to_owned();
         let (state, mails) = (delivery.state.clone(), vec![mail]);
-        let progress = Progress { state, decision: None, seen: None, mails, destroy: false, note };
+        let progress =
+            Progress { state, decision: None, seen: None, mails, destroy: false, ask: false, note };
         fixture.store.commit(&delivery, progress, NOW).await.unwrap();
         claim(fixture, NOW).await.remove(0)
     }

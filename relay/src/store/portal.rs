@@ -11,13 +11,14 @@ use zegel_core::moment::Moment;
 
 use super::audit::about;
 use super::error::{from_json, to_json};
+use super::inquiries::{inquire, unlock_sender};
 use super::mails::queue_mail;
 use super::queue::remember;
 use super::read::id;
 use super::texts::queue_text;
 use super::writer::After;
 use super::{NewMail, NewText, Store, StoreError};
-use crate::id::DeliveryId;
+use crate::id::{DeliveryId, SubmissionId};
 
 /// A session in the portal, to be written; the id is only stored hashed.
 #[derive(Clone, Debug)]
@@ -67,6 +68,8 @@ pub struct Trouble {
     pub note: &'static str,
     /// `None`: the message has no sender who could be told.
     pub mail: Option<NewMail>,
+    /// The mail leads to the sender's page for this message, which must be there.
+    pub page: SubmissionId,
     /// Told once within this time, whoever says it how often; the key is a keyed hash of what is told.
     pub once: Option<([u8; 32], Duration)>,
 }
@@ -226,6 +229,7 @@ impl Store {
             }
             remember(db, &trouble.delivery.to_string(), now, trouble.note).await?;
             auditor.append(db, now, &about(trouble.delivery), trouble.note).await?;
+            inquire(db, &keyring, trouble.page, None).await?;
             match &trouble.mail {
                 Some(mail) => queue_mail(db, &keyring, mail, now).await,
                 None => Ok(()),
@@ -234,12 +238,14 @@ impl Store {
         self.writer.run("telling a sender", After::News, tell).await
     }
 
-    /// Forgets the wrong codes for a delivery, so that its recipient may try again; `false` when there were none.
+    /// Forgets the wrong codes for a delivery, so that its recipient, and its sender on their page, may try again; `false`
+    /// when there were none.
     pub async fn unlock(&self, delivery: DeliveryId, now: Moment) -> Result<bool, StoreError> {
         let auditor = self.auditor.clone();
         let unlock = async move |db: &mut SqliteConnection| {
+            let sender = unlock_sender(db, delivery).await?;
             let mut tally = tally(db, delivery).await?;
-            if tally.failures_total == 0 {
+            if tally.failures_total == 0 && !sender {
                 return Ok(false);
             }
             tally.cleared();
@@ -428,7 +434,7 @@ async fn add_session(db: &mut SqliteConnection, session: &NewSession) -> Result<
     Ok(())
 }
 
-fn challenge(row: &SqliteRow) -> Result<Challenge, StoreError> {
+pub(super) fn challenge(row: &SqliteRow) -> Result<Challenge, StoreError> {
     Ok(Challenge {
         id: row.try_get("id")?,
         mac: CodeMac(row.try_get("mac")?),

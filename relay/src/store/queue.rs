@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tracing::error;
 use zegel_core::decision::Decision;
-use zegel_core::delivery::{self, Effect, Retry, State};
+use zegel_core::delivery::{self, Effect, Failure, Retry, State};
 use zegel_core::moment::Moment;
 use zegel_core::transport::Seen;
 
@@ -15,8 +15,10 @@ use super::audit::{Auditor, about};
 use super::destroy::destroy;
 use super::error::to_json;
 use super::held::Held;
+use super::inquiries::{ask_when, decided, inquire};
 use super::mails::queue_mail;
 use super::read::delivery;
+use super::replies::{release_others, release_ready};
 use super::writer::After;
 use super::{Delivery, NewMail, Store, StoreError};
 use crate::id::{DeliveryId, SubmissionId};
@@ -30,6 +32,8 @@ pub struct Progress {
     /// `None` leaves what stands.
     pub seen: Option<Seen>,
     pub mails: Vec<NewMail>,
+    /// Its sender must be asked for a number or a code, in one mail for all the message's recipients who need that.
+    pub ask: bool,
     /// Destroy this recipient's access; when all deliveries are destroyed, the message's key, file and row go.
     pub destroy: bool,
     /// One line for the delivery's history: what happened, without content.
@@ -87,12 +91,12 @@ impl Store {
         claim: Claim,
         after: After,
     ) -> Result<(), StoreError> {
-        let (id, lease) = (claimed.id, claimed.lease);
+        let (id, of, lease) = (claimed.id, claimed.submission, claimed.lease);
         let mut held = Held::new(self);
         let destroyed = loop {
             let (progress, auditor) = (progress.clone(), self.auditor.clone());
             let commit = async move |db: &mut SqliteConnection| {
-                commit(db, &auditor, (id, lease, claim), &progress, now).await
+                commit(db, &auditor, (id, of, lease, claim), &progress, now).await
             };
             match self.writer.run("committing a delivery", after, commit).await {
                 Err(failure) if held.again(&failure).await => {}
@@ -131,8 +135,13 @@ impl Store {
             delivery::Event::Opened => self.auditor.named("recipient"),
             _ => self.auditor.clone(),
         };
-        let apply =
-            async move |db: &mut SqliteConnection| apply(db, &auditor, id, event, now).await;
+        let apply = async move |db: &mut SqliteConnection| {
+            let applied = apply(db, &auditor, id, event, now).await?;
+            if ends {
+                release_others(db, &auditor, id, now).await?;
+            }
+            Ok(applied)
+        };
         let (state, destroyed) = self.writer.run("applying an event", after, apply).await?;
         self.remove(destroyed).await;
         Ok(state)
@@ -173,7 +182,7 @@ pub(super) fn readable<T>(
 async fn commit(
     db: &mut SqliteConnection,
     auditor: &Auditor,
-    (id, lease, claim): (DeliveryId, i64, Claim),
+    (id, of, lease, claim): (DeliveryId, SubmissionId, i64, Claim),
     progress: &Progress,
     now: Moment,
 ) -> Result<Option<SubmissionId>, StoreError> {
@@ -211,6 +220,17 @@ async fn commit(
     }
     if let Some(what) = progress.for_audit() {
         auditor.append(db, now, &about(id), &what).await?;
+    }
+    if progress.ask {
+        let when = ask_when(db, of, now).await?;
+        inquire(db, &auditor.keyring, of, Some(when)).await?;
+    } else if progress.decision.is_some() {
+        decided(db, of, now).await?;
+    }
+    if let State::Failed { why, .. } = &progress.state
+        && *why != Failure::HoldOver
+    {
+        release_ready(db, auditor, of, now).await?;
     }
     if progress.destroy { destroy(db, id).await } else { Ok(None) }
 }
@@ -273,7 +293,7 @@ pub(super) async fn apply(
 }
 
 /// Stores a state that `core::delivery::step` made of an event from outside. Every claim ends with it.
-async fn set_state(
+pub(super) async fn set_state(
     db: &mut SqliteConnection,
     id: DeliveryId,
     state: &State,
@@ -344,7 +364,9 @@ fn note(event: &delivery::Event) -> &'static str {
         Event::RetryNow => "an administrator asked to try now",
         Event::Opened => "opened by the recipient",
         Event::Withdrawn => "withdrawn",
-        Event::FactorGiven => "the sender gave a number or a code",
+        Event::FactorGiven => "the sender has answered: back to the ladder",
+        Event::OthersWait => "waits for the other recipients",
+        Event::OthersReady => "all recipients can be verified: back to the ladder",
         Event::RetentionOver => "the message's time is over",
         Event::TimeUp => "the waiting time is over",
         Event::Settled(_) => "decided",

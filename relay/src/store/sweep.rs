@@ -23,10 +23,12 @@ const LINK_KEPT: Duration = Duration::from_hours(30 * 24);
 const PORTAL_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// What goes, and how long after its moment.
-const ROWS: [(&str, Duration); 8] = [
+const ROWS: [(&str, Duration); 10] = [
     ("DELETE FROM links WHERE expires <= ?", LINK_KEPT),
     ("DELETE FROM challenges WHERE expires <= ?", PORTAL_KEPT),
     ("DELETE FROM sessions WHERE last_seen <= ?", PORTAL_KEPT),
+    ("DELETE FROM inquiry_challenges WHERE expires <= ?", PORTAL_KEPT),
+    ("DELETE FROM inquiry_sessions WHERE last_seen <= ?", PORTAL_KEPT),
     ("DELETE FROM uses WHERE until <= ?", Duration::ZERO),
     ("DELETE FROM contacts WHERE giver <> x'' AND since <= ?", UNOPENED_KEPT),
     ("DELETE FROM mails WHERE due IS NULL AND created <= ?", LEFT_BEHIND),

@@ -54,6 +54,8 @@ pub enum Purpose {
     ReturnPath,
     /// Addresses and networks that are counted by limits.
     Counter,
+    /// The token in the link to a sender's page.
+    Inquiry,
     /// Whose numbers and access codes are on file.
     Contact,
     /// Chains the entries of the audit log.
@@ -221,6 +223,7 @@ impl Purpose {
             Self::ReturnPath => b"return path",
             Self::Counter => b"counter",
             Self::Contact => b"contact",
+            Self::Inquiry => b"inquiry",
             Self::Audit => b"audit",
         }
     }

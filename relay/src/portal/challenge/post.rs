@@ -1,6 +1,7 @@
 //! What carries a code to its recipient.
 
 use zegel_core::access::Code;
+use zegel_core::address::Address;
 use zegel_core::budget::{Allowance, Payer};
 use zegel_core::moment::Moment;
 use zegel_core::notice::{CodeMail, Language, TextMessage, code_mail, text_message};
@@ -32,8 +33,23 @@ pub(super) fn compose(
 }
 
 fn mail(portal: &Portal, letter: &Letter, code: &Code, language: Language, now: Moment) -> NewMail {
-    let site = &portal.site;
     let to = letter.recipient();
+    NewMail {
+        delivery: Some(letter.delivery.id),
+        floor: letter.stored.submission.wish(to).code_floor(),
+        ..mail_to(portal, to, code, language, now)
+    }
+}
+
+/// The mail with this code to whoever has this mailbox.
+pub(in crate::portal) fn mail_to(
+    portal: &Portal,
+    to: &Address,
+    code: &Code,
+    language: Language,
+    now: Moment,
+) -> NewMail {
+    let site = &portal.site;
     let lifetime = site.limits.lifetime;
     let message = code_mail(&CodeMail {
         organisation: &site.organisation,
@@ -47,10 +63,10 @@ fn mail(portal: &Portal, letter: &Letter, code: &Code, language: Language, now: 
     });
     NewMail {
         kind: MailKind::Code,
-        delivery: Some(letter.delivery.id),
+        delivery: None,
         to: to.clone(),
         message,
-        floor: letter.stored.submission.wish(to).code_floor(),
+        floor: None,
         expires: now.plus(lifetime),
     }
 }

@@ -42,6 +42,7 @@ async fn sent(fixture: &Fixture, fingerprint: u8, right: AccessRight) -> Deliver
         seen: None,
         mails: Vec::new(),
         destroy: false,
+        ask: false,
         note: String::new(),
     };
     fixture.store.commit(&delivery, progress, NOW).await.unwrap();

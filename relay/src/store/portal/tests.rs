@@ -184,9 +184,11 @@ async fn a_text_message_is_paid_for_by_all_or_not_sent() {
 #[tokio::test]
 async fn a_sender_is_told_once_in_a_while_and_every_lock_is_noted() {
     let fixture = Fixture::new().await;
-    let (store, delivery) = (&fixture.store, fixture.delivery().await.id);
+    let (store, claimed) = (&fixture.store, fixture.delivery().await);
+    let delivery = claimed.id;
     let trouble = |once: Option<u8>| Trouble {
         delivery,
+        page: claimed.submission,
         note: "tested",
         mail: match code(delivery, 0).post {
             Post::Mail(mail) => Some(mail),

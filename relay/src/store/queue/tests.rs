@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn progress(state: State) -> Progress {
     let note = "tested".to_owned();
-    Progress { state, decision: None, seen: None, mails: vec![], destroy: false, note }
+    Progress { state, decision: None, seen: None, mails: vec![], destroy: false, ask: false, note }
 }
 
 fn planned() -> Progress {
