@@ -405,7 +405,8 @@ impl Default for Retry {
     /// First after 5 minutes, doubling up to 4 hours, for 5 days, with a warning after 4 hours; held for 7 days.
     fn default() -> Self {
         Self {
-            first: Duration::from_mins(5),
+            // A server that greylists takes the mail after a minute, or after five.
+            first: Duration::from_mins(1),
             max: Duration::from_hours(4),
             lifetime: Duration::from_hours(5 * 24),
             warn_after: Duration::from_hours(4),

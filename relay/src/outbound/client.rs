@@ -1,26 +1,24 @@
-//! One connection to one mail server: opened, proven, used once.
+//! One connection to one mail server: opened, proven, used for one mail after the other.
+
+mod transaction;
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 use zegel_core::transport::{Certificate, Floor, Miss, Seen};
 
-use super::Mail;
-use super::command::{self, Extension, Offers};
+use super::command::{Extension, Offers};
 use super::mx::Host;
 use super::reply::Reply;
-use super::stuffing::Stuffing;
 use super::tls::Connector;
 use super::wire::{Fault, Stage, Wire, within};
 use crate::lifecycle;
-
-/// Octets of the content that are read at once.
-const BLOCK: usize = 32 * 1024;
 
 /// What is delivered, as the store gives it.
 pub(super) type Content<'a> = dyn AsyncRead + Send + Unpin + 'a;
@@ -65,6 +63,8 @@ pub(super) enum Kind {
     Missed(Miss),
     /// For good.
     Refused { code: u16, enhanced: Option<String>, text: String },
+    /// The connection had carried mail before, and has ended since: nobody heard of this one.
+    Stale,
     /// Another time may do, but another host may not: part of the content was read, or all of it sent and no one
     /// knows whether it was taken. It may then arrive twice, which is better than not at all.
     Spent(String),
@@ -77,6 +77,21 @@ pub(super) struct Session<'a> {
     wire: Wire<Stream>,
     offers: Offers,
     seen: Box<Seen>,
+    opened: Instant,
+    /// How many were begun on it.
+    mails: u32,
+    /// Nothing can be said on it any more.
+    ended: bool,
+}
+
+/// A connection between two mails, without whom it was for.
+#[derive(Debug)]
+pub(super) struct Parked {
+    wire: Wire<Stream>,
+    offers: Offers,
+    seen: Box<Seen>,
+    opened: Instant,
+    mails: u32,
 }
 
 /// A session that meets the floor. Only here can MAIL FROM be said.
@@ -89,12 +104,26 @@ impl<'a> Peer<'a> {
     pub(super) async fn open(self, encryption: Encryption) -> Result<Session<'a>, Setback> {
         let mut seen = Box::new(self.bare());
         match self.approach(encryption, &mut seen).await {
-            Ok((wire, offers)) => Ok(Session { peer: self, wire, offers, seen }),
+            Ok((wire, offers)) => Ok(Session {
+                peer: self,
+                wire,
+                offers,
+                seen,
+                opened: Instant::now(),
+                mails: 0,
+                ended: false,
+            }),
             Err(Kind::Missed(miss)) if self.host.demands_proof() => {
                 Err(Setback { kind: self.short_of_demand(miss), seen })
             }
             Err(kind) => Err(Setback { kind, seen }),
         }
+    }
+
+    /// Takes a connection up again. What it has shown stands; whether that is enough for this mail is asked anew.
+    pub(super) fn resume(self, parked: Parked) -> Session<'a> {
+        let Parked { wire, offers, seen, opened, mails } = parked;
+        Session { peer: self, wire, offers, seen, opened, mails, ended: false }
     }
 
     /// Nothing may be said on a connection that falls short of what is demanded of every mail to its host. To go down the
@@ -205,7 +234,7 @@ impl<'a> Peer<'a> {
         Kind::Later(self.says(what))
     }
 
-    fn says(self, what: impl fmt::Display) -> String {
+    pub(super) fn says(self, what: impl fmt::Display) -> String {
         format!("{} [{}]: {what}", self.host.name, self.address.ip())
     }
 }
@@ -230,124 +259,41 @@ impl<'a> Session<'a> {
 }
 
 impl Proven<'_> {
-    /// Says QUIT; what the connection had shown.
+    /// What the connection had shown.
+    pub(super) fn seen(&self) -> &Seen {
+        &self.0.seen
+    }
+
+    /// Says QUIT, if it can still be heard; what the connection had shown.
     pub(super) async fn leave(self) -> Seen {
-        self.0.leave().await
+        if self.0.ended { *self.0.seen } else { self.0.leave().await }
     }
 
-    /// MAIL FROM to the reply after the final dot.
-    pub(super) async fn transact(
-        mut self,
-        mail: &Mail<'_>,
-        content: &mut Content<'_>,
-    ) -> Result<Seen, Setback> {
-        match self.hand_over(mail, content).await {
-            Ok(()) => Ok(self.0.leave().await),
-            // In the midst of the content QUIT would be content.
-            Err(kind @ Kind::Spent(_)) => Err(Setback { kind, seen: self.0.seen }),
-            Err(kind) => Err(Setback { kind, seen: Box::new(self.0.leave().await) }),
-        }
+    /// What is left when its mail is done; `None` when nothing more can be said on it.
+    pub(super) fn park(self) -> Option<Parked> {
+        let Session { wire, offers, seen, opened, mails, ended, .. } = self.0;
+        (!ended && wire.is_whole()).then_some(Parked { wire, offers, seen, opened, mails })
+    }
+}
+
+impl Parked {
+    pub(super) fn mails(&self) -> u32 {
+        self.mails
     }
 
-    async fn hand_over(&mut self, mail: &Mail<'_>, content: &mut Content<'_>) -> Result<(), Kind> {
-        self.envelope(mail).await?;
-        self.write(Stage::Data, "DATA").await?;
-        let go_ahead = self.reply(Stage::Data).await?;
-        if go_ahead.code != 354 {
-            return Err(self.turned_down(Stage::Data, &go_ahead));
-        }
-        self.pour(content).await?;
-        match self.reply(Stage::EndOfData).await {
-            Ok(reply) if reply.is_positive() => Ok(()),
-            Ok(reply) => Err(spent(self.turned_down(Stage::EndOfData, &reply))),
-            Err(kind) => Err(spent(kind)),
-        }
+    pub(super) fn age(&self) -> Duration {
+        self.opened.elapsed()
     }
 
-    async fn envelope(&mut self, mail: &Mail<'_>) -> Result<(), Kind> {
-        let offers = &self.0.offers;
-        if command::needs_smtputf8(mail) && !offers.has(Extension::SmtpUtf8) {
-            let text = "the server takes no addresses with characters beyond ASCII".to_owned();
-            return Err(Kind::Refused { code: 550, enhanced: Some("5.6.7".to_owned()), text });
-        }
-        let (mail_from, rcpt_to) = (
-            command::mail_from(mail, offers, &self.0.seen),
-            command::rcpt_to(mail.recipient, offers),
-        );
-        if offers.has(Extension::Pipelining) {
-            self.write(Stage::MailFrom, &format!("{mail_from}\r\n{rcpt_to}")).await?;
-            self.accepted(Stage::MailFrom).await?;
-        } else {
-            self.write(Stage::MailFrom, &mail_from).await?;
-            self.accepted(Stage::MailFrom).await?;
-            self.write(Stage::RcptTo, &rcpt_to).await?;
-        }
-        self.accepted(Stage::RcptTo).await
+    pub(super) async fn leave(self) {
+        self.wire.quit().await;
     }
+}
 
-    /// The content and the final dot.
-    async fn pour(&mut self, content: &mut Content<'_>) -> Result<(), Kind> {
-        let mut stuffing = Stuffing::new();
-        let mut block = vec![0; BLOCK];
-        let mut out = Vec::with_capacity(BLOCK + BLOCK / 8);
-        loop {
-            let unreadable =
-                |error| Kind::Spent(format!("the stored message cannot be read: {error}"));
-            let length = content.read(&mut block).await.map_err(unreadable)?;
-            if length == 0 {
-                break;
-            }
-            let piece = block.get(..length).unwrap_or_default();
-            stuffing.put(piece, &mut out).map_err(|error| Kind::Spent(error.to_string()))?;
-            self.put(&out).await?;
-            out.clear();
-        }
-        stuffing.end(&mut out).map_err(|error| Kind::Spent(error.to_string()))?;
-        self.put(&out).await
-    }
-
-    /// A server that has enough of a message may say so and close: its words count, if they can still be read.
-    async fn put(&mut self, octets: &[u8]) -> Result<(), Kind> {
-        let Err(fault) = self.0.wire.write(Stage::Content, octets).await else { return Ok(()) };
-        match self.0.wire.reply(Stage::Quit).await {
-            Ok(reply) if reply.is_permanent() => Err(self.turned_down(Stage::Content, &reply)),
-            _ => Err(spent(self.0.peer.later(fault))),
-        }
-    }
-
-    async fn accepted(&mut self, stage: Stage) -> Result<(), Kind> {
-        let reply = self.reply(stage).await?;
-        if reply.is_positive() { Ok(()) } else { Err(self.turned_down(stage, &reply)) }
-    }
-
-    async fn write(&mut self, stage: Stage, lines: &str) -> Result<(), Kind> {
-        self.0
-            .wire
-            .write(stage, format!("{lines}\r\n").as_bytes())
-            .await
-            .map_err(|fault| self.0.peer.later(fault))
-    }
-
-    async fn reply(&mut self, stage: Stage) -> Result<Reply, Kind> {
-        self.0.wire.reply(stage).await.map_err(|fault| self.0.peer.later(fault))
-    }
-
-    /// What a server says of content that it has seen may quote it: a subject, the name of a file, a code. Only its
-    /// codes are kept.
-    fn turned_down(&self, stage: Stage, reply: &Reply) -> Kind {
-        let wordless = reply.without_words();
-        let reply = match stage {
-            Stage::Content | Stage::EndOfData => &wordless,
-            _ => reply,
-        };
-        if reply.is_permanent() {
-            return Kind::Refused {
-                code: reply.code,
-                enhanced: reply.enhanced.clone(),
-                text: reply.text(),
-            };
-        }
-        self.0.peer.later(format!("{stage}: {reply}"))
+impl Kind {
+    /// Whether the server has said something about the mail or about itself, however long it took.
+    pub(super) fn is_answer(&self) -> bool {
+        matches!(self, Self::Refused { .. } | Self::Missed(_))
     }
 }
 
@@ -356,6 +302,7 @@ impl Setback {
     pub(super) fn reason(self) -> String {
         match self.kind {
             Kind::Unreachable(why) | Kind::Later(why) | Kind::Spent(why) => why,
+            Kind::Stale => format!("{}: the connection had ended", self.seen.host),
             Kind::Missed(miss) => format!("{}: {miss}", self.seen.host),
             Kind::Refused { code, text, .. } => format!("{}: {code} {text}", self.seen.host),
         }
@@ -367,17 +314,10 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(_) => f.write_str("unreachable"),
+            Self::Stale => f.write_str("closed meanwhile"),
             Self::Later(_) | Self::Spent(_) => f.write_str("deferred"),
             Self::Missed(miss) => write!(f, "floor missed, {miss}"),
             Self::Refused { code, .. } => write!(f, "refused with {code}"),
         }
-    }
-}
-
-/// Once content has been sent, what would be for another host is for another time.
-fn spent(kind: Kind) -> Kind {
-    match kind {
-        Kind::Later(why) | Kind::Unreachable(why) => Kind::Spent(why),
-        Kind::Missed(_) | Kind::Refused { .. } | Kind::Spent(_) => kind,
     }
 }

@@ -4,7 +4,8 @@
 //!    does, and whether their names can be believed; `dane`: and what their TLSA records demand. A failed look-up defers; only
 //!    a clear answer is "no route".
 //! 2. The hosts are tried by preference, each at all of its addresses, until one takes the mail or refuses it for good.
-//! 3. `client`: connect, read the greeting, say EHLO. A server that falls short here is tried another time.
+//! 3. `pool`: a connection that has carried a mail under the very same terms is taken up again; `hosts`: a server gets so many
+//!    at once. Otherwise `client`: connect, read the greeting, say EHLO. A server that falls short here is tried another time.
 //! 4. `tls`: STARTTLS where it is offered; EHLO again. Any certificate lets the handshake finish, and is then judged.
 //! 5. [`Floor::check`] on what this very connection has shown. `client::Proven` is the proof, and the only thing that can
 //!    say MAIL FROM.
@@ -22,8 +23,10 @@
 mod client;
 mod command;
 mod dane;
+mod hosts;
 mod mx;
 mod nta7516;
+mod pool;
 mod preferred;
 mod reply;
 mod stuffing;
@@ -51,9 +54,11 @@ use zegel_core::transport::{Certificate, Floor, Miss, Seen};
 use crate::config::{self, Config};
 use crate::dns::Resolver;
 
-use client::{Content, Encryption, Kind, Peer, Setback};
+use client::{Content, Encryption, Kind, Peer, Proven, Setback};
+use hosts::{Hosts, NoPlace, PATIENCE};
 use mx::{Directory, Host, Route};
 use nta7516::Nta7516;
+use pool::Pool;
 use tls::Connector;
 use way::Given;
 
@@ -75,6 +80,8 @@ pub struct Outbound {
     connector: Connector,
     preferred: Preferred,
     nta7516: Nta7516,
+    pool: Pool,
+    hosts: Hosts,
 }
 
 /// One transaction with one recipient.
@@ -93,6 +100,8 @@ pub struct Mail<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Accepted(Seen),
+    /// Nothing was done: the server has as many connections from here as it gets. It takes only a moment.
+    Busy,
     /// Try later; what happened, without content.
     Deferred {
         why: String,
@@ -130,12 +139,14 @@ impl Outbound {
             connector: Connector::new(outbound.roots.as_deref())?,
             preferred: Preferred::new(outbound),
             nta7516: Nta7516::new(resolver, None),
+            pool: Pool::default(),
+            hosts: Hosts::default(),
         })
     }
 
     /// With all that the configuration says about ways to domains.
     pub fn of(config: &Config, resolver: Resolver) -> Result<Self, String> {
-        let Self { hostname, port, source, directory, connector, preferred, .. } =
+        let Self { hostname, port, source, directory, connector, preferred, pool, hosts, .. } =
             Self::new(config.hostname.as_str(), resolver.clone(), &config.outbound)?;
         let given = Given::new(&config.inbound, &config.pin);
         Ok(Self {
@@ -146,6 +157,8 @@ impl Outbound {
             directory: directory.with_given(given),
             preferred: preferred.with_lists(&config.outbound, &config.state_directory)?,
             nta7516: Nta7516::new(resolver, config.nta7516.as_ref()),
+            pool,
+            hosts,
         })
     }
 
@@ -209,7 +222,21 @@ impl Outbound {
                 tally.later(format!("the mail servers of {domain} took too long"), None);
                 break;
             }
+            let place = match self.hosts.place(peer.address, Instant::now()) {
+                Ok(place) => place,
+                Err(NoPlace::Full) => return Outcome::Busy,
+                Err(NoPlace::Aside) => {
+                    tally.later(
+                        peer.says("4.4.2 left alone for a while, as it kept us waiting"),
+                        None,
+                    );
+                    continue;
+                }
+            };
+            let tried = Instant::now();
             let attempt = self.attempt(peer, mail, floor, content).await;
+            let in_vain = attempt.as_ref().is_err_and(|setback| !setback.kind.is_answer());
+            place.waited(in_vain && tried.elapsed() >= PATIENCE, Instant::now());
             log(domain, peer, &attempt);
             match attempt {
                 Ok(seen) => return Outcome::Accepted(seen),
@@ -221,6 +248,8 @@ impl Outbound {
                         return Outcome::Deferred { why, seen: Some(*setback.seen) };
                     }
                     Kind::Unreachable(why) => tally.unreachable(why),
+                    // Only a connection that was taken up again can have been one, and then a new one was opened.
+                    Kind::Stale => {}
                     Kind::Later(why) => tally.later(why, Some(*setback.seen)),
                     Kind::Missed(miss) => tally.missed(miss, *setback.seen),
                 },
@@ -229,7 +258,8 @@ impl Outbound {
         tally.outcome(domain, floor)
     }
 
-    /// One connection; or two, when nothing is demanded and the server cannot do the TLS that it offers.
+    /// A connection that is there already, or a new one; or two, when nothing is demanded and the server cannot do the TLS
+    /// that it offers.
     async fn attempt(
         &self,
         peer: Peer<'_>,
@@ -238,7 +268,15 @@ impl Outbound {
         content: &mut Content<'_>,
     ) -> Result<Seen, Setback> {
         let work = async {
-            let session = if floor.is_some() || peer.host.demands_proof() {
+            let encrypted = floor.is_some() || peer.host.demands_proof();
+            while let Some(parked) = self.pool.take(&peer, encrypted) {
+                let proven = peer.resume(parked).prove(floor).await?;
+                match self.carry(proven, (peer, encrypted), mail, content).await {
+                    Err(Setback { kind: Kind::Stale, .. }) => {}
+                    carried => return carried,
+                }
+            }
+            let session = if encrypted {
                 peer.open(Encryption::Demanded).await?
             } else {
                 match peer.open(Encryption::Offered).await {
@@ -248,9 +286,28 @@ impl Outbound {
                     opened => opened?,
                 }
             };
-            session.prove(floor).await?.transact(mail, content).await
+            self.carry(session.prove(floor).await?, (peer, encrypted), mail, content).await
         };
-        timeout(CONNECTION_TIME_MAX, work).await.unwrap_or_else(|_| Err(peer.overdue()))
+        timeout(CONNECTION_TIME_MAX, Box::pin(work)).await.unwrap_or_else(|_| Err(peer.overdue()))
+    }
+
+    /// Hands one mail over, and keeps the connection for the next one where it can carry it.
+    async fn carry(
+        &self,
+        mut proven: Proven<'_>,
+        (peer, encrypted): (Peer<'_>, bool),
+        mail: &Mail<'_>,
+        content: &mut Content<'_>,
+    ) -> Result<Seen, Setback> {
+        let carried = proven.transact(mail, content).await;
+        let seen = proven.seen().clone();
+        if let Some(parked) = proven.park() {
+            self.pool.put(&peer, encrypted, parked);
+        }
+        match carried {
+            Ok(()) => Ok(seen),
+            Err(kind) => Err(Setback { kind, seen: Box::new(seen) }),
+        }
     }
 
     async fn probe_hosts(&self, hosts: &[Host]) -> Result<Seen, String> {

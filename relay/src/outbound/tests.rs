@@ -5,6 +5,7 @@ mod dns;
 mod log;
 mod nta7516;
 mod peer;
+mod pool;
 mod probe;
 mod way;
 
@@ -141,6 +142,7 @@ fn line(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Accepted(seen) => format!("accepted: {}", evidence(seen)),
         Outcome::Deferred { why, .. } => format!("deferred: {why}"),
+        Outcome::Busy => "busy".to_owned(),
         Outcome::Refused { code, enhanced, text, host } => {
             format!("refused: {code} {} {text} ({host})", enhanced.as_deref().unwrap_or("-"))
         }

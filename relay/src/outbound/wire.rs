@@ -26,6 +26,7 @@ pub(super) enum Stage {
     Data,
     Content,
     EndOfData,
+    Reset,
     Quit,
 }
 
@@ -59,7 +60,8 @@ impl Stage {
         const MINUTE: u64 = 60;
         Duration::from_secs(match self {
             // The system would take two minutes to find a host silent, and there may be others to try.
-            Self::Connect => 30,
+            // To forget costs it nothing.
+            Self::Connect | Self::Reset => 30,
             Self::Banner | Self::Hello | Self::StartTls | Self::MailFrom | Self::RcptTo => {
                 5 * MINUTE
             }
@@ -87,6 +89,7 @@ impl fmt::Display for Stage {
             Self::Data => "DATA",
             Self::Content => "the content",
             Self::EndOfData => "the end of the content",
+            Self::Reset => "RSET",
             Self::Quit => "QUIT",
         })
     }
@@ -116,6 +119,13 @@ impl<S> Wire<S> {
     /// The same wire, its stream seen as another type.
     pub(super) fn map<T>(self, wrap: impl FnOnce(S) -> T) -> Wire<T> {
         Wire { stream: wrap(self.stream), unread: self.unread, broken: self.broken }
+    }
+}
+
+impl<S> Wire<S> {
+    /// Whether what is said next will be read as what it is.
+    pub(super) fn is_whole(&self) -> bool {
+        !self.broken && self.unread.is_empty()
     }
 }
 

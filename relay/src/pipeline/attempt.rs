@@ -13,7 +13,7 @@ use zegel_core::outgoing;
 use zegel_core::transport::{Floor, Seen};
 
 use super::factor::Factor;
-use super::{Pipeline, letters};
+use super::{BUSY, Pipeline, letters};
 use crate::lifecycle;
 use crate::outbound::{Mail, Outcome, Way};
 use crate::store::{Delivery, Progress, StoreError, Stored};
@@ -21,6 +21,19 @@ use crate::vault;
 
 /// Until a delivery is tried again that the store failed for: what is short, mostly file descriptors, comes back soon.
 const PUT_OFF: Duration = Duration::from_secs(10);
+
+/// Why nothing was done with a delivery.
+enum Obstacle {
+    Store(StoreError),
+    /// Its server has all the connections that it gets from here.
+    Busy,
+}
+
+impl From<StoreError> for Obstacle {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
 
 /// What one look at a delivery led to.
 struct Happened {
@@ -66,7 +79,10 @@ impl Pipeline {
                     Some(planned) => delivery.state = planned,
                     None => return Ok(()),
                 },
-                Err(error) => return self.leave(&delivery, error).await,
+                Err(Obstacle::Busy) => {
+                    return self.store.put_off(&delivery, lifecycle::now().plus(BUSY)).await;
+                }
+                Err(Obstacle::Store(error)) => return self.leave(&delivery, error).await,
             }
         }
     }
@@ -130,7 +146,7 @@ impl Pipeline {
         delivery: &Delivery,
         stored: &Stored,
         now: Moment,
-    ) -> Result<Happened, StoreError> {
+    ) -> Result<Happened, Obstacle> {
         let bare = |event| Happened { event, decision: None, seen: None };
         if delivery.expires <= now {
             return Ok(bare(Event::RetentionOver));
@@ -161,7 +177,7 @@ impl Pipeline {
                         }
                     }
                 };
-                happened(outcome)
+                happened(outcome)?
             }
             State::Held { .. } => bare(Event::TimeUp),
             State::Sent { .. }
@@ -178,16 +194,14 @@ impl Pipeline {
         stored: &Stored,
         floor: Floor,
         now: Moment,
-    ) -> Result<Happened, StoreError> {
+    ) -> Result<Happened, Obstacle> {
         let sender = stored.submission.from.domain();
         let verdict = self.outbound.nta7516(sender, delivery.recipient.address.domain(), now).await;
         let event = match verdict {
             Verdict::Yes(hosts) => {
                 let header = self.outbound.nta7516_header();
                 let way = Way::Named(hosts);
-                return Ok(happened(
-                    self.send_message(delivery, stored, floor, way, &header).await?,
-                ));
+                return happened(self.send_message(delivery, stored, floor, way, &header).await?);
             }
             Verdict::No(_) => Event::Disqualified,
             Verdict::Unknown => {
@@ -299,8 +313,9 @@ impl Pipeline {
     }
 }
 
-fn happened(outcome: Outcome) -> Happened {
+fn happened(outcome: Outcome) -> Result<Happened, Obstacle> {
     let (event, seen) = match outcome {
+        Outcome::Busy => return Err(Obstacle::Busy),
         Outcome::Accepted(seen) => (Event::Accepted(seen.clone()), Some(seen)),
         Outcome::Deferred { why, seen } => (Event::Deferred(why), seen),
         Outcome::Refused { code, enhanced, text, host } => {
@@ -309,5 +324,5 @@ fn happened(outcome: Outcome) -> Happened {
         Outcome::NoRoute { enhanced, text } => (Event::NoRoute { enhanced, text }, None),
         Outcome::FloorMissed { floor, miss, seen } => (Event::FloorMissed(floor, miss), Some(seen)),
     };
-    Happened { event, decision: None, seen }
+    Ok(Happened { event, decision: None, seen })
 }

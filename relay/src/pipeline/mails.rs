@@ -7,7 +7,7 @@ use tracing::{error, info, warn};
 use zegel_core::envelope::{Notify, Recipient};
 use zegel_core::moment::Moment;
 
-use super::{Pipeline, backoff};
+use super::{BUSY, Pipeline, backoff};
 use crate::lifecycle;
 use crate::outbound::{Mail, Outcome, Way};
 use crate::store::{MailKind, MailOutcome, QueuedMail, StoreError};
@@ -72,6 +72,10 @@ impl Pipeline {
     fn judge(&self, mail: &QueuedMail, outcome: Outcome, now: Moment) -> MailOutcome {
         match outcome {
             Outcome::Accepted(_) => MailOutcome::Sent,
+            Outcome::Busy => MailOutcome::Later {
+                due: now.plus(BUSY),
+                why: "the server is busy with others".into(),
+            },
             Outcome::Deferred { why, .. } => {
                 MailOutcome::Later { due: self.due_again(mail, now), why }
             }

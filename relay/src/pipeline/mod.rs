@@ -92,6 +92,9 @@ impl Settings {
     }
 }
 
+/// Until a mail is tried again whose server has all the connections that it gets from here.
+const BUSY: Duration = Duration::from_secs(1);
+
 /// How long a policy counts that was read: less than it takes an administrator's command to end, so that whoever has been
 /// told that it is set can rely on it.
 const POLICY_FRESH: Duration = Duration::from_millis(5);

@@ -143,6 +143,7 @@ where
             "MAIL" => script.answer(At::MailFrom),
             "RCPT" => script.answer(At::RcptTo),
             "DATA" => script.answer(At::Data),
+            "RSET" => Answer::Say("250 2.0.0 forgotten"),
             _ => Answer::Last("221 bye"),
         };
         if !say(wire, answer).await {

@@ -24,11 +24,12 @@ struct Tables {
 fn outbound_with(port: u16, dns: SocketAddr, tables: &str) -> Outbound {
     let tables: Tables = toml::from_str(tables).unwrap();
     let given = Given::new(&tables.inbound, &tables.pin);
-    let Outbound { hostname, source, directory, connector, preferred, nta7516, .. } =
-        outbound(port, dns);
+    let Outbound {
+        hostname, source, directory, connector, preferred, nta7516, pool, hosts, ..
+    } = outbound(port, dns);
     let connector = connector.with_roots(given.roots()).unwrap();
     let directory = directory.with_given(given);
-    Outbound { hostname, port, source, directory, connector, preferred, nta7516 }
+    Outbound { hostname, port, source, directory, connector, preferred, nta7516, pool, hosts }
 }
 
 fn fingerprint(octets: &[u8]) -> String {
