@@ -1,6 +1,7 @@
 //! Whole journeys through the portal, over a real store.
 
 mod factors;
+mod sender;
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::vault::Purpose;
 const LINK: &str = "/m/0123456789abcdefghjkmnpqrs";
 
 /// Every route, as someone may ask for it who has nothing.
-const ROUTES: [(&str, &str); 26] = [
+const ROUTES: [(&str, &str); 36] = [
     ("GET", "/"),
     ("POST", "/find"),
     ("GET", "/find/code"),
@@ -25,6 +26,16 @@ const ROUTES: [(&str, &str); 26] = [
     ("POST", "/m/0123456789abcdefghjkmnpqrs/code"),
     ("POST", "/m/0123456789abcdefghjkmnpqrs/resend"),
     ("POST", "/m/0123456789abcdefghjkmnpqrs/ask"),
+    ("GET", "/s/0123456789abcdefghjkmnpqrs"),
+    ("POST", "/s/0123456789abcdefghjkmnpqrs/start"),
+    ("GET", "/s/0123456789abcdefghjkmnpqrs/code"),
+    ("POST", "/s/0123456789abcdefghjkmnpqrs/code"),
+    ("POST", "/s/0123456789abcdefghjkmnpqrs/resend"),
+    ("GET", "/held/018f0000000070008000000000000000"),
+    ("POST", "/held/018f0000000070008000000000000000/018f0000000070008000000000000000"),
+    ("POST", "/held/018f0000000070008000000000000000/018f0000000070008000000000000000/email"),
+    ("GET", "/held/018f0000000070008000000000000000/018f0000000070008000000000000000/withdraw"),
+    ("POST", "/held/018f0000000070008000000000000000/018f0000000070008000000000000000/withdraw"),
     ("GET", "/c/018f0000000070008000000000000000"),
     ("GET", "/c/018f0000000070008000000000000000/body"),
     ("GET", "/c/018f0000000070008000000000000000/print"),

@@ -173,13 +173,11 @@ async fn held_page<'a>(
     stored: &Stored,
 ) -> Result<HeldPage<'a>, Refusal> {
     let all = portal.store.deliveries_of(stored.id).await?;
-    let open: Vec<&Delivery> = all.iter().filter(|one| is_open(&one.state)).collect();
-    let (ready, asked): (Vec<&Delivery>, Vec<&Delivery>) =
-        open.into_iter().partition(|one| is_ready(one));
+    let concerned = all.iter().filter(|one| is_asked_about(one));
+    let (ready, asked): (Vec<&Delivery>, Vec<&Delivery>) = concerned.partition(|one| is_ready(one));
     let more = asked.len().saturating_sub(ROWS_MAX);
     let (held, announced): (Vec<&Delivery>, Vec<&Delivery>) = asked
         .into_iter()
-        .filter(|one| is_asked_about(one))
         .take(ROWS_MAX)
         .partition(|one| matches!(one.state, Standing::Held { .. }));
     let rows = |all: Vec<&Delivery>| all.into_iter().map(|one| row(one, visit)).collect();

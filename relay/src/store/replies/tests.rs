@@ -167,3 +167,35 @@ async fn one_mail_asks_for_all_who_wait_and_a_late_one_has_another() {
     store.post_inquiry(submission, None, NOW).await.unwrap();
     assert_eq!(due(later).await, 0);
 }
+
+#[tokio::test]
+async fn what_a_sender_was_asked_is_forgotten_with_the_message() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let claimed = fixture.claimed(&["a@x.nl"]).await.remove(0);
+    settle(store, &claimed, Outcome::NeedsSender).await;
+    let (limits, browser) = (zegel_core::access::Limits::default(), [3; 32]);
+    let mac = zegel_core::access::CodeMac(vec![7; 32]);
+    let post = super::super::Post::Mail(NewMail { delivery: None, ..mail(claimed.id).0 });
+    let code = super::super::NewCode { challenge: "c".into(), mac, post, spends: Vec::new() };
+    store.request_sender_code(claimed.submission, browser, code, &limits, NOW).await.unwrap();
+    let session = super::super::NewSenderSession {
+        id_hash: [4; 32],
+        submission: claimed.submission,
+        created: NOW,
+    };
+    for opened in [true, false] {
+        let open = store.open_sender_session("c".into(), session.clone(), NOW).await;
+        assert_eq!(open, Ok(opened), "a code works once");
+    }
+    assert!(store.sender_session([4; 32]).await.unwrap().is_some());
+    store.reply(claimed.submission, claimed.id, Reply::Withdraw, NOW).await.unwrap();
+    let kept = std::time::Duration::from_hours(24);
+    let over = NOW.plus(super::super::fixture::RETENTION + kept);
+    store.claim_mails(NOW, LEASE, 10).await.unwrap();
+    store.forget(over, kept).await.unwrap();
+    assert!(store.list(true, 10).await.unwrap().is_empty());
+    assert_eq!(store.sender_session([4; 32]).await, Ok(None));
+    let token = crate::vault::digest(&store.sender_token(claimed.submission));
+    assert_eq!(store.by_sender_token(token).await, Ok(None));
+}
