@@ -19,6 +19,7 @@
 //! - [`nta7516`]: whether two domains have agreed to exchange mail over DANE only.
 //! - [`domain_list`]: domains in a text file, one on a line.
 //! - [`dane`]: what TLSA records demand of a connection, and whether a certificate is the one they name (RFC 7672).
+//! - [`dkim`]: what a signature in a domain's name stands on, and the field that says so (RFC 6376).
 //! - [`delivery::State`]: where one delivery stands; [`delivery::step`] is the only way from one to the next.
 //! - [`spf`]: whether a server may send for a domain (RFC 7208), and whether that proves enough.
 //! - [`access`]: challenges that a recipient answers; [`access::Passed`] is the proof that one was answered.
@@ -37,6 +38,7 @@ pub mod dane;
 pub mod decision;
 pub mod delivery;
 pub mod directive;
+pub mod dkim;
 pub mod domain_list;
 pub mod envelope;
 pub mod label;

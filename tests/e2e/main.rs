@@ -12,6 +12,7 @@ mod dane;
 mod dialogs;
 mod direct;
 mod directory;
+mod dkim;
 mod doctor;
 mod downgrade;
 mod downtime;

@@ -17,6 +17,8 @@ pub struct Dns {
     _knot: Process,
     server: SocketAddr,
     trust_anchor: Option<PathBuf>,
+    /// Where its zones and its control socket stand.
+    directory: PathBuf,
 }
 
 /// One zone: its name, and its records as a zone file has them.
@@ -106,11 +108,25 @@ impl Dns {
         let control = place.file("dns/knot.sock");
         // knot opens its control socket when the zones are loaded and the server answers.
         knot.ready(|| control.exists().then_some(())).await;
-        let dns = Self { _knot: knot, server, trust_anchor: None };
+        let directory = place.file("dns");
+        let dns = Self { _knot: knot, server, trust_anchor: None, directory };
         if let Some(zone) = zones.first() {
             dns.answers(&zone.name).await;
         }
         dns
+    }
+
+    /// Adds a record, as a zone file has it, to a zone that is being served.
+    pub fn publish(&self, zone: &str, record: &str) {
+        let file = self.directory.join(format!("{zone}.zone"));
+        let text = std::fs::read_to_string(&file).expect("read the zone");
+        let (before, rest) = text.split_once("hostmaster ").expect("a zone has an SOA record");
+        let (serial, after) = rest.split_once(' ').expect("it has a serial");
+        let serial: u32 = serial.parse().expect("a serial is a number");
+        let changed = format!("{before}hostmaster {} {after}{record}\n", serial + 1);
+        std::fs::write(&file, changed).expect("write the zone");
+        let control = self.directory.join("knot.sock");
+        run("/usr/sbin/knotc", &["-b", "-s", &control.to_string_lossy(), "zone-reload", zone]);
     }
 
     pub fn server(&self) -> SocketAddr {

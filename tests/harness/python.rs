@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs a script to its end, which must be a good one.
-pub fn run(script: &Path, arguments: &[&str]) {
+/// Runs a script to its end, which must be a good one; what it printed.
+pub fn run(script: &Path, arguments: &[&str]) -> String {
     let output = Command::new("python3")
         .arg(script)
         .args(arguments)
@@ -19,6 +19,7 @@ pub fn run(script: &Path, arguments: &[&str]) {
         output.status,
         String::from_utf8_lossy(&output.stderr)
     );
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// `python` beside the profile's directory, as with the browser's modules.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{AccountCommand, DomainCommand, Failure, say};
+use super::{AccountCommand, Failure, ProvisionCommand, say};
 use crate::lifecycle;
 use crate::store::{Account, Change, Kind, Store};
 
@@ -12,26 +12,26 @@ pub(super) async fn account(store: &Store, command: AccountCommand) -> Result<()
     say_lines(&said?)
 }
 
-pub(super) async fn domain(store: &Store, command: DomainCommand) -> Result<(), Failure> {
+pub(super) async fn domain(store: &Store, command: ProvisionCommand) -> Result<(), Failure> {
     let said = change_domain(store, command).await;
     store.close().await;
     say_lines(&said?)
 }
 
-async fn change_domain(store: &Store, command: DomainCommand) -> Result<String, Failure> {
+async fn change_domain(store: &Store, command: ProvisionCommand) -> Result<String, Failure> {
     match command {
-        DomainCommand::Add { domain } => {
+        ProvisionCommand::Add { domain } => {
             let added = store.add_domain(&domain, lifecycle::now()).await?;
             let since = if added { "may submit from now on" } else { "could already submit" };
             Ok(format!("{domain}: every author {since}"))
         }
-        DomainCommand::Remove { domain } => {
+        ProvisionCommand::Remove { domain } => {
             if !store.remove_domain(&domain, lifecycle::now()).await? {
                 return Err(format!("{domain}: is not provisioned as a whole").into());
             }
             Ok(format!("{domain}: from now on only authors with an account may submit"))
         }
-        DomainCommand::List => {
+        ProvisionCommand::List => {
             let rows = store.domains().await?;
             let lines = rows
                 .into_iter()

@@ -5,6 +5,7 @@ mod audit;
 mod check;
 mod contact;
 mod credential;
+mod dkim;
 mod explain;
 mod policy;
 mod queue;
@@ -24,6 +25,7 @@ use zegel_core::submitter::Scope;
 
 use crate::admission::Name;
 use crate::config::Config;
+use crate::dns::Resolver;
 use crate::id::DeliveryId;
 use crate::server;
 use crate::store::{Head, Store};
@@ -122,12 +124,31 @@ struct AliasChange {
 
 #[derive(Debug, Subcommand)]
 enum DomainCommand {
+    #[command(flatten)]
+    Provision(ProvisionCommand),
+    /// Make the keys that sign this domain's mail, print the records that publish them, and sign as soon as those are seen.
+    Dkim(DkimCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ProvisionCommand {
     /// Let every author of this domain submit.
     Add { domain: Domain },
     /// Let only authors with an account submit.
     Remove { domain: Domain },
     /// List the domains.
     List,
+}
+
+#[derive(Debug, clap::Args)]
+struct DkimCommand {
+    domain: Domain,
+    /// Make new keys, to take the place of those that sign.
+    #[arg(long)]
+    rotate: bool,
+    /// Destroy a key that does not sign.
+    #[arg(long, value_name = "SELECTOR", conflicts_with = "rotate")]
+    remove: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -249,7 +270,12 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
             ))?;
         }
         Command::Account(command) => accounts::account(&open(&config).await?, command).await?,
-        Command::Domain(command) => accounts::domain(&open(&config).await?, command).await?,
+        Command::Domain(DomainCommand::Dkim(command)) => {
+            dkim::run(&open(&config).await?, &Resolver::new(&config.dns)?, command).await?;
+        }
+        Command::Domain(DomainCommand::Provision(command)) => {
+            accounts::domain(&open(&config).await?, command).await?;
+        }
         Command::Credential(command) => credential::run(&open(&config).await?, command).await?,
         Command::Contact(command) => contact::run(&config, &open(&config).await?, command).await?,
         Command::Queue(command) => queue::run(&open(&config).await?, command).await?,

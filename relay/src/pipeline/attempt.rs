@@ -244,7 +244,8 @@ impl Pipeline {
             floor: Some(floor),
             way,
         };
-        let mut content = io::Cursor::new(trace + &mark + header).chain(body);
+        let signatures = self.sign_message(stored, lifecycle::now()).await?;
+        let mut content = io::Cursor::new(signatures + &trace + &mark + header).chain(body);
         Ok(self.outbound.send(&mail, &mut content).await)
     }
 
@@ -266,7 +267,9 @@ impl Pipeline {
             letters::notification(delivery, factor, stored, &link, language, &self.settings, now);
         let mark =
             self.mark_of_mail(delivery.recipient.address.domain(), &notification, now).await?;
-        let mut content = io::Cursor::new([mark.into_bytes(), notification].concat());
+        let signatures = self.sign_mail(&notification, now).await?;
+        let head = (signatures + &mark).into_bytes();
+        let mut content = io::Cursor::new([head, notification].concat());
         let wish = stored.submission.wish(&delivery.recipient.address);
         let mail = Mail {
             sender: Some(&self.settings.organisation.from),

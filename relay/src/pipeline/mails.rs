@@ -64,7 +64,9 @@ impl Pipeline {
             way: Way::Usual,
         };
         let mark = self.mark_of_mail(mail.to.domain(), &mail.message, now).await?;
-        let mut content = io::Cursor::new([mark.as_bytes(), &mail.message].concat());
+        let signatures = self.sign_mail(&mail.message, now).await?;
+        let mut content =
+            io::Cursor::new([signatures.as_bytes(), mark.as_bytes(), &mail.message].concat());
         let outcome = self.outbound.send(&transaction, &mut content).await;
         Ok(self.judge(mail, outcome, lifecycle::now()))
     }

@@ -13,6 +13,7 @@ mod inquiries;
 mod letters;
 mod mails;
 mod marker;
+mod signing;
 mod texts;
 
 use std::sync::Arc;
@@ -31,7 +32,7 @@ use zegel_core::notice::Organisation;
 use crate::config::Config;
 use crate::lifecycle::{self, Lifecycle};
 use crate::outbound::Outbound;
-use crate::store::{Store, StoreError};
+use crate::store::{Signer, Store, StoreError};
 
 pub use texts::Texting;
 
@@ -99,6 +100,9 @@ const BUSY: Duration = Duration::from_secs(1);
 /// told that it is set can rely on it.
 const POLICY_FRESH: Duration = Duration::from_millis(5);
 
+/// How long keys are used that were read: a new one may sign a moment later, for the record of the old one stays published.
+const SIGNERS_FRESH: Duration = Duration::from_secs(1);
+
 /// The worker.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
@@ -109,6 +113,8 @@ pub struct Pipeline {
     texting: Option<Arc<Texting>>,
     /// The policy that was last in force.
     policy: Cache<(), Policy>,
+    /// The keys that sign.
+    signers: Cache<(), Arc<[Signer]>>,
 }
 
 /// What a worker looks for.
@@ -122,7 +128,8 @@ enum Work {
 impl Pipeline {
     pub fn new(store: Store, outbound: Arc<Outbound>, settings: Settings) -> Self {
         let policy = Cache::builder().max_capacity(1).time_to_live(POLICY_FRESH).build();
-        Self { store, outbound, settings: Arc::new(settings), texting: None, policy }
+        let signers = Cache::builder().max_capacity(1).time_to_live(SIGNERS_FRESH).build();
+        Self { store, outbound, settings: Arc::new(settings), texting: None, policy, signers }
     }
 
     #[must_use]

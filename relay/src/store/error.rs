@@ -65,8 +65,11 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl From<VaultError> for StoreError {
-    fn from(_: VaultError) -> Self {
-        Self::Damaged
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Signing(_) => Self::failed(error.to_string()),
+            VaultError::KeyFile(_) | VaultError::Damaged => Self::Damaged,
+        }
     }
 }
 

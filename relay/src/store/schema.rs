@@ -16,6 +16,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0008_audit.sql"),
     include_str!("../migrations/0009_policy.sql"),
     include_str!("../migrations/0010_inquiries.sql"),
+    include_str!("../migrations/0011_dkim.sql"),
 ];
 
 /// Takes the steps that are missing, all or none of them.

@@ -10,6 +10,7 @@ mod code;
 mod keyring;
 mod message;
 mod record;
+mod signing;
 pub mod slow;
 mod stream;
 mod token;
@@ -17,6 +18,7 @@ mod token;
 pub use code::CodeHasher;
 pub use keyring::{Keyring, Purpose};
 pub use message::{MessageKey, WrappedKey};
+pub use signing::SigningKey;
 pub use stream::{Sealer, Unsealer};
 pub use token::{crockford, crockford_read, digest, random, random_below};
 
@@ -27,6 +29,8 @@ const KEY_LEN: usize = 32;
 pub enum VaultError {
     #[error("{0}")]
     KeyFile(String),
+    #[error("a signing key: {0}")]
+    Signing(&'static str),
     /// Damaged, cut short, or sealed with another key.
     #[error(
         "a sealed record cannot be opened: it is damaged, or the key that sealed it is missing from the key file"
