@@ -35,9 +35,11 @@ mod selection;
 mod sendmail;
 mod sms;
 mod spf;
+mod tables;
 mod tidy;
 mod tools;
 mod ways;
+mod zoo;
 
 use zegel_tests::letter::Letter;
 use zegel_tests::mailbox::{Arrival, Mailbox};
