@@ -27,17 +27,44 @@ pub struct Seen {
     /// The MX host as the DNS named it.
     pub host: String,
     pub address: Option<IpAddr>,
+    #[serde(default)]
+    pub port: Option<u16>,
     pub tls: Option<Tls>,
     pub certificate: Certificate,
     /// Why the MX host's name can be believed; `None` when nothing vouches for it.
     pub authentic: Option<Authentic>,
+    /// Who demands what of every connection to this host.
+    #[serde(default)]
+    pub rule: Rule,
+    /// What the mail itself demanded of the connection.
+    #[serde(default)]
+    pub floor: Option<Floor>,
     pub at: Moment,
+}
+
+/// Who demands what of every connection to a host, whatever the mail demands besides.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    #[default]
+    Nobody,
+    /// TLSA records that name the certificate (RFC 7672).
+    Dane,
+    /// TLSA records of which none can be used: TLS, with any certificate.
+    DaneEncryption,
+    /// The domain's policy (RFC 8461).
+    MtaSts,
+    /// A pin, or inbound direct delivery.
+    Administrator,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tls {
     pub version: TlsVersion,
     pub cipher: String,
+    /// The key exchange, by its name at IANA (TLS Supported Groups).
+    #[serde(default)]
+    pub group: Option<String>,
     /// SHA-256 of the leaf certificate, hexadecimal.
     pub fingerprint: String,
     /// The DNS name of the leaf that was matched, or its first one.
@@ -114,6 +141,27 @@ impl Floor {
             (Self::Pkix, Certificate::Valid) => Err(Miss::NameNotAuthentic),
             (Self::Pkix, fault) => Err(Miss::Certificate(fault)),
         }
+    }
+}
+
+impl Seen {
+    /// Whether a DNS answer that is signed, and was verified, names the host.
+    pub fn is_signed(&self) -> bool {
+        self.authentic == Some(Authentic::Dnssec)
+            || matches!(self.rule, Rule::Dane | Rule::DaneEncryption)
+    }
+}
+
+impl fmt::Display for Rule {
+    /// One clause of plain English: "the administrator demands a proof of every mail".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nobody => "nothing is demanded of every mail to it",
+            Self::Dane => "its TLSA records name the certificate (DANE)",
+            Self::DaneEncryption => "its TLSA records, none of which can be used, demand TLS",
+            Self::MtaSts => "its domain's policy demands a proof (MTA-STS)",
+            Self::Administrator => "the administrator demands a proof of every mail",
+        })
     }
 }
 
@@ -221,15 +269,19 @@ mod tests {
         let tls = version.map(|version| Tls {
             version,
             cipher: "AES".into(),
+            group: None,
             fingerprint: "00".into(),
             name: None,
         });
         Seen {
             host: "mx.example.nl".into(),
             address: None,
+            port: None,
             tls,
             certificate,
             authentic,
+            rule: Rule::Nobody,
+            floor: None,
             at: Moment(0),
         }
     }

@@ -1,5 +1,8 @@
 //! Direct delivery: the message itself, over a connection that has proved what was asked before MAIL FROM was said on it.
 
+use std::path::Path;
+use std::process::Command;
+
 use zegel_tests::ca::Kind;
 use zegel_tests::lab::{Lab, Setup};
 use zegel_tests::mailbox::arrival;
@@ -34,7 +37,27 @@ async fn a_server_that_proves_itself_gets_the_message_byte_for_byte_less_the_con
         Some(lab.relay.delivery("lisa@good.test")).filter(|shown| shown.contains("sent"))
     });
     let evidence = evidence.await;
-    assert!(evidence.contains("mx.good.test") && evidence.contains("TLSv1.3"), "{evidence}");
+    let port = format!("]:{}: TLSv1.3 TLS13_AES_", lab.place.port());
+    for words in
+        [&*port, "mx.good.test [", "X25519", "the mail demands pkix", "DNS answer names it"]
+    {
+        assert!(evidence.contains(words), "{words} is missing in {evidence}");
+    }
+    let printed = evidence.split_once("(SHA-256 ").expect("a fingerprint").1;
+    let printed = printed.split_once(')').expect("a fingerprint's end").0;
+    assert_eq!(printed, fingerprint(&lab.place.file("mx.good.test.pem")));
+}
+
+/// What openssl says is the SHA-256 of a certificate.
+fn fingerprint(certificate: &Path) -> String {
+    let command = Command::new("openssl")
+        .args(["x509", "-noout", "-fingerprint", "-sha256", "-in"])
+        .arg(certificate)
+        .output()
+        .expect("run openssl");
+    let printed = String::from_utf8(command.stdout).expect("openssl prints text");
+    let octets = printed.trim().split_once('=').expect("a fingerprint").1;
+    octets.replace(':', "").to_lowercase()
 }
 
 /// A server that misses the minimum gets no word of the message, only a notification on another connection.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::moment::Moment;
-use crate::transport::{Tls, TlsVersion};
+use crate::transport::{Rule, Tls, TlsVersion};
 
 const LEAF: Shown<'_> = Shown { certificate: b"leaf", key: Some(b"leaf key") };
 const ISSUER: Shown<'_> = Shown { certificate: b"issuer", key: Some(b"issuer key") };
@@ -137,14 +137,18 @@ fn a_demand_is_met_by_what_it_names_alone() {
     let connection = |encrypted: bool, certificate| Seen {
         host: "mx.nl".into(),
         address: None,
+        port: None,
         tls: encrypted.then(|| Tls {
             version: TlsVersion::V1_3,
             cipher: "AES".into(),
+            group: None,
             fingerprint: "00".into(),
             name: None,
         }),
         certificate,
         authentic: None,
+        rule: Rule::Nobody,
+        floor: None,
         at: Moment(0),
     };
     for (certificate, named) in [

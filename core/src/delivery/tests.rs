@@ -1,6 +1,6 @@
 use super::*;
 use crate::decision::Rung;
-use crate::transport::Certificate;
+use crate::transport::{Certificate, Rule};
 
 const ACCEPTED: Moment = Moment(1_000_000);
 const NOW: Moment = Moment(1_000_100);
@@ -72,9 +72,12 @@ fn event(row: &str) -> Event {
         "accepted" => Event::Accepted(Seen {
             host: "mx.example.nl".into(),
             address: None,
+            port: None,
             tls: None,
             certificate: Certificate::None,
             authentic: None,
+            rule: Rule::Nobody,
+            floor: None,
             at: NOW,
         }),
         "refused" => Event::Refused {

@@ -7,7 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use zegel_core::decision::Decision;
 use zegel_core::delivery::{Event, State};
 use zegel_core::moment::Moment;
-use zegel_core::transport::Seen;
+use zegel_core::transport::{Seen, Tls};
 
 use super::{Failure, QueueCommand, say};
 use crate::id::DeliveryId;
@@ -74,6 +74,9 @@ async fn show(store: &Store, id: DeliveryId) -> Result<(), Failure> {
     text.push_str("history\n");
     for event in store.history(id).await? {
         writeln!(text, "  {}  {}", time(event.at), event.note)?;
+        if let Some(seen) = &event.seen {
+            writeln!(text, "    {}", evidence(seen))?;
+        }
     }
     say(text.trim_end())?;
     Ok(())
@@ -116,20 +119,35 @@ pub(super) fn trail(decision: &Decision) -> String {
     lines.concat()
 }
 
-/// What a connection showed, on one line.
+/// What a connection showed, and what was demanded of it, on one line.
 pub(super) fn evidence(seen: &Seen) -> String {
     let address = seen.address.map_or_else(String::new, |address| format!(" [{address}]"));
-    let tls = seen.tls.as_ref().map_or_else(
-        || "no TLS".to_owned(),
-        |tls| {
-            let name = tls.name.as_deref().unwrap_or("no name");
-            format!("{} {}, certificate of {name}; {}", tls.version, tls.cipher, seen.certificate)
-        },
+    let port = seen.port.map_or_else(String::new, |port| format!(":{port}"));
+    let tls = seen.tls.as_ref().map_or_else(|| "no TLS".to_owned(), |tls| of_tls(seen, tls));
+    let floor = seen.floor.map_or_else(
+        || "the mail demands nothing".to_owned(),
+        |floor| format!("the mail demands {floor}"),
     );
     let authentic = seen
         .authentic
         .map_or_else(|| "nothing vouches for the host's name".into(), |why| why.to_string());
-    format!("{}{address}: {tls}; {authentic}; {}", seen.host, time(seen.at))
+    let signed = if seen.is_signed() { "a signed" } else { "no signed" };
+    format!(
+        "{}{address}{port}: {tls}; {}; {floor}; {authentic}; {signed} DNS answer names it; {}",
+        seen.host,
+        seen.rule,
+        time(seen.at)
+    )
+}
+
+fn of_tls(seen: &Seen, tls: &Tls) -> String {
+    let Tls { version, cipher, group, fingerprint, name } = tls;
+    let group = group.as_deref().unwrap_or("key exchange unknown");
+    let name = name.as_deref().unwrap_or("no name");
+    format!(
+        "{version} {cipher} {group}, certificate of {name} (SHA-256 {fingerprint}); {}",
+        seen.certificate
+    )
 }
 
 /// A moment as RFC 3339 has it, UTC.

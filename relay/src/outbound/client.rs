@@ -145,9 +145,12 @@ impl<'a> Peer<'a> {
         Seen {
             host: self.host.name.to_string(),
             address: Some(self.address.ip()),
+            port: Some(self.address.port()),
             tls: None,
             certificate: Certificate::None,
             authentic: self.host.authentic,
+            rule: self.host.rule(),
+            floor: None,
             at: lifecycle::now(),
         }
     }
@@ -242,7 +245,8 @@ impl<'a> Peer<'a> {
 impl<'a> Session<'a> {
     /// Lets go of a connection that does not meet the floor, or falls short of what is demanded of every mail to its host,
     /// before anything of the mail is said.
-    pub(super) async fn prove(self, floor: Option<Floor>) -> Result<Proven<'a>, Setback> {
+    pub(super) async fn prove(mut self, floor: Option<Floor>) -> Result<Proven<'a>, Setback> {
+        self.seen.floor = floor;
         let demanded =
             self.peer.host.check(&self.seen).map_err(|miss| self.peer.short_of_demand(miss));
         let reached = || floor.map_or(Ok(()), |floor| floor.check(&self.seen));

@@ -144,7 +144,7 @@ fn xtext(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use zegel_core::moment::Moment;
-    use zegel_core::transport::{Certificate, Tls, TlsVersion};
+    use zegel_core::transport::{Certificate, Rule, Tls, TlsVersion};
 
     use super::super::Way;
     use super::*;
@@ -170,11 +170,14 @@ mod tests {
         let tls = Tls {
             version: TlsVersion::V1_3,
             cipher: String::new(),
+            group: None,
             fingerprint: String::new(),
             name: None,
         };
         let host = "mx.example.nl".to_owned();
-        Seen { host, address: None, tls: Some(tls), certificate, authentic, at: Moment(0) }
+        let (rule, floor) = (Rule::Nobody, None);
+        let (tls, address, port) = (Some(tls), None, None);
+        Seen { host, address, port, tls, certificate, authentic, rule, floor, at: Moment(0) }
     }
 
     fn recipient(address: &str, notify: Notify, original: Option<&str>) -> Recipient {

@@ -111,7 +111,7 @@ pub enum Outcome {
         code: u16,
         enhanced: Option<String>,
         text: String,
-        host: String,
+        seen: Seen,
     },
     NoRoute {
         enhanced: String,
@@ -242,7 +242,7 @@ impl Outbound {
                 Ok(seen) => return Outcome::Accepted(seen),
                 Err(setback) => match setback.kind {
                     Kind::Refused { code, enhanced, text } => {
-                        return Outcome::Refused { code, enhanced, text, host: setback.seen.host };
+                        return Outcome::Refused { code, enhanced, text, seen: *setback.seen };
                     }
                     Kind::Spent(why) => {
                         return Outcome::Deferred { why, seen: Some(*setback.seen) };

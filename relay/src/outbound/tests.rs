@@ -80,8 +80,8 @@ fn line(outcome: &Outcome) -> String {
         Outcome::Accepted(seen) => format!("accepted: {}", evidence(seen)),
         Outcome::Deferred { why, .. } => format!("deferred: {why}"),
         Outcome::Busy => "busy".to_owned(),
-        Outcome::Refused { code, enhanced, text, host } => {
-            format!("refused: {code} {} {text} ({host})", enhanced.as_deref().unwrap_or("-"))
+        Outcome::Refused { code, enhanced, text, seen } => {
+            format!("refused: {code} {} {text} ({})", enhanced.as_deref().unwrap_or("-"), seen.host)
         }
         Outcome::NoRoute { enhanced, text } => format!("no route: {enhanced} {text}"),
         Outcome::FloorMissed { floor, miss, seen } => {

@@ -228,9 +228,11 @@ fn describe(
         _ => return Err(io::Error::other("neither TLS 1.2 nor 1.3")),
     };
     let suite = connection.negotiated_cipher_suite().map(|suite| suite.suite());
+    let group = connection.negotiated_key_exchange_group();
     Ok(Tls {
         version,
         cipher: suite.and_then(|suite| suite.as_str()).unwrap_or_default().to_owned(),
+        group: group.and_then(|group| group.name().as_str()).map(str::to_owned),
         fingerprint: hexadecimal(digest::digest(&digest::SHA256, leaf).as_ref()),
         name: leaf_name(leaf, host),
     })

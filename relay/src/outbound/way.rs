@@ -13,7 +13,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use zegel_core::address::Domain;
 use zegel_core::dane::{Demand, public_key};
-use zegel_core::transport::{Authentic, Floor, Miss, Seen};
+use zegel_core::transport::{Authentic, Floor, Miss, Rule, Seen};
 
 use super::mx::{Directory, Host, Route};
 use crate::config::{Fingerprint, Inbound, Pin};
@@ -196,6 +196,17 @@ impl Host {
     pub(super) fn check(&self, seen: &Seen) -> Result<(), Miss> {
         self.demand.check(seen)?;
         self.terms.as_ref().map_or(Ok(()), |terms| terms.level.check(seen))
+    }
+
+    /// Who demands what of every connection to it, for the evidence.
+    pub(super) fn rule(&self) -> Rule {
+        match &self.demand {
+            _ if self.terms.is_some() => Rule::Administrator,
+            Demand::Match { .. } => Rule::Dane,
+            Demand::Encryption => Rule::DaneEncryption,
+            Demand::Nothing if self.authentic == Some(Authentic::MtaSts) => Rule::MtaSts,
+            Demand::Nothing => Rule::Nobody,
+        }
     }
 
     /// Words that say who demands a proof.

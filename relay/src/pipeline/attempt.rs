@@ -321,8 +321,9 @@ fn happened(outcome: Outcome) -> Result<Happened, Obstacle> {
         Outcome::Busy => return Err(Obstacle::Busy),
         Outcome::Accepted(seen) => (Event::Accepted(seen.clone()), Some(seen)),
         Outcome::Deferred { why, seen } => (Event::Deferred(why), seen),
-        Outcome::Refused { code, enhanced, text, host } => {
-            (Event::Refused { code, enhanced, text, host }, None)
+        Outcome::Refused { code, enhanced, text, seen } => {
+            let host = seen.host.clone();
+            (Event::Refused { code, enhanced, text, host }, Some(seen))
         }
         Outcome::NoRoute { enhanced, text } => (Event::NoRoute { enhanced, text }, None),
         Outcome::FloorMissed { floor, miss, seen } => (Event::FloorMissed(floor, miss), Some(seen)),

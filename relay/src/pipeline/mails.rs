@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 use zegel_core::envelope::{Notify, Recipient};
 use zegel_core::moment::Moment;
+use zegel_core::transport::Seen;
 
 use super::{BUSY, Pipeline, backoff};
 use crate::lifecycle;
@@ -19,12 +20,12 @@ const CODE_RETRY_MAX: Duration = Duration::from_mins(2);
 impl Pipeline {
     /// Sends a claimed mail once. When the store fails, the claim runs out and the mail is sent again.
     pub(super) async fn send_mail(&self, mail: QueuedMail) {
-        let outcome = match self.try_mail(&mail).await {
-            Ok(outcome) => outcome,
+        let (outcome, seen) = match self.try_mail(&mail).await {
+            Ok(tried) => tried,
             Err(error) => {
                 error!(mail = %mail.id, "mail {} cannot be sent now: {error}", mail.id);
                 let due = self.due_again(&mail, lifecycle::now());
-                MailOutcome::Later { due, why: error.to_string() }
+                (MailOutcome::Later { due, why: error.to_string() }, None)
             }
         };
         let (id, domain, what) = (mail.id, mail.to.domain(), name(mail.kind));
@@ -40,15 +41,17 @@ impl Pipeline {
                 warn!(mail = %id, domain = %domain, "{what} {id} to {domain}: given up: {why}");
             }
         }
-        if let Err(error) = self.store.settle_mail(&mail, outcome, lifecycle::now()).await {
+        if let Err(error) = self.store.settle_mail(&mail, outcome, seen, lifecycle::now()).await {
             error!(mail = %id, "{what} {id} stays where it is: {error}");
         }
     }
 
-    async fn try_mail(&self, mail: &QueuedMail) -> Result<MailOutcome, StoreError> {
+    /// What became of it, and what the connection showed.
+    async fn try_mail(&self, mail: &QueuedMail) -> Result<(MailOutcome, Option<Seen>), StoreError> {
         let now = lifecycle::now();
         if mail.expires <= now {
-            return Ok(MailOutcome::Dropped { why: "it could not be sent in time".into() });
+            let why = "it could not be sent in time".into();
+            return Ok((MailOutcome::Dropped { why }, None));
         }
         // A report never causes another (RFC 3464, section 2), and a lost code is asked for again by hand.
         let recipient = Recipient { notify: Notify::NEVER, ..Recipient::plain(mail.to.clone()) };
@@ -71,22 +74,29 @@ impl Pipeline {
         Ok(self.judge(mail, outcome, lifecycle::now()))
     }
 
-    fn judge(&self, mail: &QueuedMail, outcome: Outcome, now: Moment) -> MailOutcome {
+    fn judge(
+        &self,
+        mail: &QueuedMail,
+        outcome: Outcome,
+        now: Moment,
+    ) -> (MailOutcome, Option<Seen>) {
         match outcome {
-            Outcome::Accepted(_) => MailOutcome::Sent,
-            Outcome::Busy => MailOutcome::Later {
-                due: now.plus(BUSY),
-                why: "the server is busy with others".into(),
-            },
-            Outcome::Deferred { why, .. } => {
-                MailOutcome::Later { due: self.due_again(mail, now), why }
+            Outcome::Accepted(seen) => (MailOutcome::Sent, Some(seen)),
+            Outcome::Busy => {
+                let why = "the server is busy with others".into();
+                (MailOutcome::Later { due: now.plus(BUSY), why }, None)
             }
-            Outcome::Refused { code, host, .. } => {
-                MailOutcome::Dropped { why: format!("{host} refused it with {code}") }
+            Outcome::Deferred { why, seen } => {
+                (MailOutcome::Later { due: self.due_again(mail, now), why }, seen)
             }
-            Outcome::NoRoute { text, .. } => MailOutcome::Dropped { why: text },
-            Outcome::FloorMissed { floor, miss, .. } => {
-                MailOutcome::Dropped { why: format!("the floor {floor} is missed: {miss}") }
+            Outcome::Refused { code, seen, .. } => {
+                let why = format!("{} refused it with {code}", seen.host);
+                (MailOutcome::Dropped { why }, Some(seen))
+            }
+            Outcome::NoRoute { text, .. } => (MailOutcome::Dropped { why: text }, None),
+            Outcome::FloorMissed { floor, miss, seen } => {
+                let why = format!("the floor {floor} is missed: {miss}");
+                (MailOutcome::Dropped { why }, Some(seen))
             }
         }
     }

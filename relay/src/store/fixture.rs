@@ -11,6 +11,7 @@ use zegel_core::directive::Wishes;
 use zegel_core::envelope::{Envelope, Recipient};
 use zegel_core::moment::Moment;
 use zegel_core::submission::{Arrival, Submission};
+use zegel_core::transport::{Certificate, Rule, Seen};
 
 use super::{Delivery, Kept, NewSubmission, Store, StoreError};
 use crate::id::SubmissionId;
@@ -22,6 +23,21 @@ pub(super) const RETENTION: Duration = Duration::from_hours(30 * 24);
 /// Too large for a row.
 pub(super) const LARGE: &[u8] = &[b'x'; 200_000];
 pub(super) const SUBJECT: &str = "canary-subject";
+
+/// What a connection in the clear showed.
+pub(super) fn seen() -> Seen {
+    Seen {
+        host: "mx.example.nl".to_owned(),
+        address: Some([192, 0, 2, 1].into()),
+        port: Some(25),
+        tls: None,
+        certificate: Certificate::None,
+        authentic: None,
+        rule: Rule::Nobody,
+        floor: None,
+        at: NOW,
+    }
+}
 
 pub(crate) struct Fixture {
     pub(crate) store: Store,

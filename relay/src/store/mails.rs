@@ -7,11 +7,11 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use zegel_core::address::Address;
 use zegel_core::moment::Moment;
-use zegel_core::transport::Floor;
+use zegel_core::transport::{Floor, Seen};
 
 use super::error::{from_json, to_json};
 use super::held::Held;
-use super::queue::{readable, remember};
+use super::queue::{readable, remember_seen};
 use super::read::{id, limit};
 use super::writer::After;
 use super::{Store, StoreError};
@@ -118,6 +118,7 @@ impl Store {
         &self,
         mail: &QueuedMail,
         outcome: MailOutcome,
+        seen: Option<Seen>,
         now: Moment,
     ) -> Result<(), StoreError> {
         let (id, delivery, kind, lease) = (mail.id, mail.delivery, mail.kind, mail.lease);
@@ -128,11 +129,11 @@ impl Store {
         let note = note(kind, &outcome);
         let mut held = Held::new(self);
         loop {
-            let note = note.clone();
+            let (note, seen) = (note.clone(), seen.clone());
             let settle = async move |db: &mut SqliteConnection| {
                 settle(db, id, lease, due).await?;
                 let Some(delivery) = delivery else { return Ok(()) };
-                remember(db, &delivery.to_string(), now, &note).await
+                remember_seen(db, &delivery.to_string(), now, &note, seen.as_ref()).await
             };
             match self.writer.run("settling a mail", After::News, settle).await {
                 Err(failure) if held.again(&failure).await => {}
@@ -222,7 +223,7 @@ fn note(kind: MailKind, outcome: &MailOutcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::Progress;
-    use super::super::fixture::{Fixture, LEASE, NOW, address};
+    use super::super::fixture::{Fixture, LEASE, NOW, address, seen};
     use super::*;
 
     const CANARY: &[u8] = b"canary-code 123456";
@@ -266,18 +267,24 @@ mod tests {
         let due = NOW.plus(LEASE);
         assert_eq!(fixture.store.next_mail_due().await, Ok(Some(due)));
         let later = MailOutcome::Later { due, why: "451 try again".to_owned() };
-        fixture.store.settle_mail(&mail, later, NOW).await.unwrap();
+        fixture.store.settle_mail(&mail, later, None, NOW).await.unwrap();
         assert_eq!(
-            fixture.store.settle_mail(&mail, MailOutcome::Sent, NOW).await,
+            fixture.store.settle_mail(&mail, MailOutcome::Sent, None, NOW).await,
             Err(StoreError::LeaseLost)
         );
         assert!(claim(&fixture, Moment(due.0 - 1)).await.is_empty());
         let again = claim(&fixture, due).await.remove(0);
         assert_eq!((again.id, again.tries, again.message.as_slice()), (mail.id, 1, CANARY));
 
-        fixture.store.settle_mail(&again, MailOutcome::Sent, due).await.unwrap();
+        let seen = Seen { at: due, ..seen() };
+        fixture
+            .store
+            .settle_mail(&again, MailOutcome::Sent, Some(seen.clone()), due)
+            .await
+            .unwrap();
         assert!(claim(&fixture, due.plus(LEASE)).await.is_empty());
         let history = fixture.store.history(mail.delivery.unwrap()).await.unwrap();
-        assert_eq!(history.last().unwrap().note, "the report mail was sent");
+        let last = history.last().unwrap();
+        assert_eq!((last.note.as_str(), &last.seen), ("the report mail was sent", &Some(seen)));
     }
 }

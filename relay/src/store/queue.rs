@@ -214,7 +214,7 @@ async fn commit(
     if claimed.rows_affected() != 1 {
         return Err(StoreError::LeaseLost);
     }
-    remember(db, &id.to_string(), now, &progress.note).await?;
+    remember_seen(db, &id.to_string(), now, &progress.note, progress.seen.as_ref()).await?;
     for mail in &progress.mails {
         queue_mail(db, &auditor.keyring, mail, now).await?;
     }
@@ -349,10 +349,22 @@ pub(super) async fn remember(
     at: Moment,
     note: &str,
 ) -> Result<(), StoreError> {
-    sqlx::query("INSERT INTO events (delivery, at, note) VALUES (?, ?, ?)")
+    remember_seen(db, delivery, at, note, None).await
+}
+
+/// Adds a line to a delivery's history, with what a connection showed.
+pub(super) async fn remember_seen(
+    db: &mut SqliteConnection,
+    delivery: &str,
+    at: Moment,
+    note: &str,
+    seen: Option<&Seen>,
+) -> Result<(), StoreError> {
+    sqlx::query("INSERT INTO events (delivery, at, note, seen) VALUES (?, ?, ?, ?)")
         .bind(delivery)
         .bind(at.0)
         .bind(note)
+        .bind(seen.map(to_json).transpose()?)
         .execute(db)
         .await?;
     Ok(())

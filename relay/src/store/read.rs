@@ -51,6 +51,8 @@ pub struct Stored {
 pub struct Event {
     pub at: Moment,
     pub note: String,
+    /// What the connection showed, where there was one.
+    pub seen: Option<Seen>,
 }
 
 impl Store {
@@ -121,12 +123,17 @@ impl Store {
 
     /// What happened to a delivery, oldest first.
     pub async fn history(&self, id: DeliveryId) -> Result<Vec<Event>, StoreError> {
-        let rows = sqlx::query("SELECT at, note FROM events WHERE delivery = ? ORDER BY rowid")
-            .bind(id.to_string())
-            .fetch_all(&self.readers)
-            .await?;
+        let rows =
+            sqlx::query("SELECT at, note, seen FROM events WHERE delivery = ? ORDER BY rowid")
+                .bind(id.to_string())
+                .fetch_all(&self.readers)
+                .await?;
         rows.iter()
-            .map(|row| Ok(Event { at: Moment(row.try_get("at")?), note: row.try_get("note")? }))
+            .map(|row| {
+                let seen: Option<String> = row.try_get("seen")?;
+                let seen = seen.map(from_json).transpose()?;
+                Ok(Event { at: Moment(row.try_get("at")?), note: row.try_get("note")?, seen })
+            })
             .collect()
     }
 
