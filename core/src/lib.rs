@@ -27,10 +27,12 @@
 //! - [`contact`]: numbers and access codes that are on file for the next message.
 //! - [`notice`], [`outgoing`], [`report`]: the three kinds of mail that leave. [`mime`]: the parts of a message, as its
 //!   octets pass by.
+//! - [`return_path`]: where a bounce of such a mail comes back to; [`bounce`]: whether it says that the recipient gets nothing.
 //! - [`secret::Secret`]: a value that never prints.
 
 pub mod access;
 pub mod address;
+pub mod bounce;
 pub mod budget;
 pub mod contact;
 pub mod conversation;
@@ -52,6 +54,7 @@ pub mod outgoing;
 pub mod own_id;
 pub mod phone;
 pub mod report;
+pub mod return_path;
 pub mod returned;
 pub mod route;
 pub mod secret;

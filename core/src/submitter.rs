@@ -16,6 +16,8 @@ pub enum Submitter {
     Credential { login: String, scopes: Vec<Scope> },
     /// A mail server that the sender's domain authorises by SPF (RFC 7208).
     Host { domain: Domain, alignment: Alignment },
+    /// Any mail server that returns a mail to a return path of ours; it can do nothing else.
+    Reporter,
 }
 
 /// Authors that a credential speaks for: one address, or all of a domain.
@@ -46,13 +48,17 @@ pub enum NotAllowed {
     AuthorOutOfScope,
     #[error("the author's domain is not aligned with {0}, for which SPF has passed")]
     NotAligned(Domain),
+    #[error("from the null sender only reports to our own return paths are taken here")]
+    OnlyReports,
 }
 
 impl Submitter {
     /// Whether it may name this sender in MAIL FROM. The null sender belongs to nobody.
     pub fn may_send_from(&self, sender: Option<&Address>) -> Result<(), NotAllowed> {
         match (self, sender) {
-            (Self::Local | Self::Host { .. }, _) | (Self::Credential { .. }, None) => Ok(()),
+            (Self::Local | Self::Host { .. }, _)
+            | (Self::Credential { .. } | Self::Reporter, None) => Ok(()),
+            (Self::Reporter, Some(_)) => Err(NotAllowed::OnlyReports),
             (Self::Credential { scopes, .. }, Some(sender)) => {
                 covered(scopes, sender).then_some(()).ok_or(NotAllowed::SenderOutOfScope)
             }
@@ -63,6 +69,7 @@ impl Submitter {
     pub fn may_speak_for(&self, author: &Address) -> Result<(), NotAllowed> {
         match self {
             Self::Local => Ok(()),
+            Self::Reporter => Err(NotAllowed::OnlyReports),
             Self::Credential { scopes, .. } => {
                 covered(scopes, author).then_some(()).ok_or(NotAllowed::AuthorOutOfScope)
             }

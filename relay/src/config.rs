@@ -42,6 +42,9 @@ pub struct Config {
     /// through the milter, and beside Sendmail.
     #[serde(default)]
     pub marker_key_file: Option<PathBuf>,
+    /// A domain of its own, below the organisation's, whose mail comes to the relay: notifications and codes come back there.
+    #[serde(default)]
+    pub bounce_domain: Option<Domain>,
     pub organisation: Organisation,
     #[serde(default)]
     pub lmtp: Lmtp,

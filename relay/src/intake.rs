@@ -6,6 +6,7 @@
 //! stands in its [`Submission`], which is sealed apart.
 
 mod codes;
+mod report;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -25,10 +26,13 @@ use zegel_core::submission::{Arrival, Refusal, Submission};
 use zegel_core::submitter::Submitter;
 
 use crate::admission::{self, Admission, Asked, Capabilities, Gate};
+use crate::bounces::Bounces;
 use crate::id::SubmissionId;
 use crate::lifecycle;
 use crate::store::{BodyWriter, Kept, NewSubmission, Store, StoreError};
 use crate::vault::{CodeHasher, MessageKey, Purpose};
+
+use report::Report;
 
 pub use verdict::{Refused, Verdict};
 
@@ -55,6 +59,8 @@ pub struct Intake {
     /// Octets of the disk that no message may take.
     reserve: u64,
     hasher: CodeHasher,
+    /// `None`: our own mails come back to nobody.
+    bounces: Option<Bounces>,
 }
 
 /// One transaction before its message comes.
@@ -83,6 +89,8 @@ enum Stage {
         octets: Vec<u8>,
     },
     Body(Box<Body>),
+    /// Something came back.
+    Report(Report),
     /// It has come to an end early; the rest is swallowed.
     Over(Verdict),
 }
@@ -102,13 +110,23 @@ struct Content(Context);
 
 impl Intake {
     pub fn new(store: Store, gate: Gate, rules: Rules) -> Self {
-        Self { store, gate, rules, reserve: 0, hasher: CodeHasher::new() }
+        Self { store, gate, rules, reserve: 0, hasher: CodeHasher::new(), bounces: None }
     }
 
     /// Takes nothing more once the disk has less than this: what is left is for the deliveries of what was taken.
     #[must_use]
     pub fn with_reserve(self, octets: u64) -> Self {
         Self { reserve: octets, ..self }
+    }
+
+    /// Takes what comes back for our own mails.
+    #[must_use]
+    pub fn with_bounces(self, bounces: Option<Bounces>) -> Self {
+        Self { bounces, ..self }
+    }
+
+    pub fn bounces(&self) -> Option<&Bounces> {
+        self.bounces.as_ref()
     }
 
     /// Whether a message of this size could be kept: asked when a client announces one (RFC 1870, section 6.1), and of
@@ -125,7 +143,13 @@ impl Intake {
     /// The answer to MAIL: whether this client may send from this sender, and there is room for what it announces.
     pub async fn admit(&self, asked: Asked) -> Admission {
         match self.room_for(asked.size.unwrap_or(0)).await {
-            Ok(()) => self.gate.admit(asked).await,
+            Ok(()) => {
+                let reporter = report::reporter(self, asked.sender.is_none());
+                match (self.gate.admit(asked).await, reporter) {
+                    (Admission::NotAuthorised(_), Some(reporter)) => Admission::As(reporter),
+                    (admission, _) => admission,
+                }
+            }
             Err(Verdict::Full) => Admission::Full,
             Err(_) => Admission::Unavailable,
         }
@@ -138,7 +162,10 @@ impl Intake {
             id: SubmissionId::generate(),
             sender: envelope.sender.as_ref().map(|sender| sender.domain().clone()),
             recipients: envelope.recipients.len(),
-            stage: Stage::Head { transaction, octets: Vec::new() },
+            stage: match Report::begin(self, &transaction) {
+                Some(report) => Stage::Report(report),
+                None => Stage::Head { transaction, octets: Vec::new() },
+            },
         }
     }
 
@@ -152,6 +179,7 @@ impl Draft {
     pub async fn push(&mut self, text: &[u8]) {
         match &mut self.stage {
             Stage::Over(_) => {}
+            Stage::Report(report) => report.push(text),
             Stage::Body(body) => {
                 if let Err(error) = body.push(text).await {
                     self.stage = Stage::Over(error.into());
@@ -178,6 +206,7 @@ impl Draft {
         let (id, sender, recipients) = (self.id, self.sender, self.recipients);
         let verdict = match self.stage {
             Stage::Body(body) => body.keep(&self.intake, id).await.unwrap_or_else(Verdict::from),
+            Stage::Report(report) => report.end(&self.intake).await,
             Stage::Over(verdict) => verdict,
             Stage::Head { .. } => Verdict::Unavailable,
         };

@@ -3,9 +3,11 @@
 //!
 //! The rooms do not know each other: [`smtp`], [`outbound`], [`sms`] and [`portal`] use `zegel_core` and [`store`];
 //! [`pipeline`] also uses [`outbound`] and [`sms`]; only [`server`] knows all of them. What they share has no room of its own:
-//! [`dns`] answers all who ask, and [`admission`] and [`intake`] stand between [`smtp`] and the store.
+//! [`dns`] answers all who ask, [`bounces`] signs where our mails come back to and knows it again, and [`admission`] and
+//! [`intake`] stand between [`smtp`] and the store.
 
 pub mod admission;
+pub mod bounces;
 pub mod certificate;
 pub mod cli;
 pub mod config;

@@ -10,6 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
 use crate::admission::{Capabilities, Directory, Gate};
+use crate::bounces::Bounces;
 use crate::certificate::Certificate;
 use crate::config::{self, Config};
 use crate::dns::{Resolver, SelfTest};
@@ -90,11 +91,15 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     if let Some(directory) = directory {
         gate = gate.with_directory(directory);
     }
+    let bounces = config.bounce_domain.clone();
+    let bounces = bounces.map(|domain| Bounces::new(domain, store.keyring().clone()));
     let intake = Intake::new(store.clone(), gate, intake_rules(&config))
-        .with_reserve(config.limits.disk_reserve);
+        .with_reserve(config.limits.disk_reserve)
+        .with_bounces(bounces.clone());
     let pipeline =
         Pipeline::new(store.clone(), Arc::new(outbound), Settings::new(&config, marker_key))
-            .with_texting(texting);
+            .with_texting(texting)
+            .with_bounces(bounces);
     let portal = Portal::new(store.clone(), &config, lifecycle.clone());
 
     let limits = config.limits.clone();

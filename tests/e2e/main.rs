@@ -3,6 +3,7 @@
 
 mod audit;
 mod bcc;
+mod bounce;
 mod browser;
 mod canary;
 mod contacts;

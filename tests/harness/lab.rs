@@ -102,6 +102,8 @@ pub struct Setup {
     pub state: Option<PathBuf>,
     /// The relay has its SMTP gateway, with these lines in `[gateway]` and its tables.
     pub gateway: Option<String>,
+    /// The relay's notifications come back to this domain, whose mail goes to its port 25.
+    pub bounces: Option<&'static str>,
     /// The relay sends text messages to the Netherlands by [`Kannel`](crate::kannel::Kannel), which the test starts.
     pub texts: bool,
     /// Further records: the domain with a server whose zone has it, and the record as a zone file has it, where `{address}`
@@ -155,6 +157,7 @@ impl Default for Setup {
             limits: String::new(),
             state: None,
             gateway: None,
+            bounces: None,
             texts: false,
             records: Vec::new(),
             unsigned: Vec::new(),
@@ -370,6 +373,7 @@ fn relay_configuration(world: &World, setup: &Setup) -> String {
     format!(
         r#"hostname = "{hostname}"
 state-directory = "{state}"
+{bounces}
 key-file = "{directory}/relay.key"
 
 [organisation]
@@ -405,6 +409,9 @@ private-key = "{key}"
 {texts}[limits]
 {limits}"#,
         hostname = setup.hostname,
+        bounces = setup
+            .bounces
+            .map_or_else(String::new, |domain| format!("bounce-domain = \"{domain}\"")),
         state = state.display(),
         directory = place.path().display(),
         server = dns.server(),

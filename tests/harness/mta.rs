@@ -210,6 +210,30 @@ impl Postfix {
         instance.start(own, &main, "").await
     }
 
+    /// A mail server that takes everything for its domain and then finds that it cannot deliver it, with this status and
+    /// words. What it has to say goes to `reports`, inside TLS.
+    pub async fn returning(
+        place: &Place,
+        own: SocketAddr,
+        domain: &str,
+        why: &str,
+        reports: SocketAddr,
+    ) -> Self {
+        let instance = Instance::prepare(place, "returning");
+        let main = format!(
+            "myhostname = mx.{domain}\nmynetworks = 127.0.0.0/8\n\
+             smtpd_relay_restrictions = permit_mynetworks, reject\n\
+             transport_maps = inline:{{ {{ {domain} = returning:{why} }} }}\n\
+             relayhost = [{}]:{}\nsmtp_tls_security_level = encrypt\n\
+             smtp_dns_support_level = disabled\n",
+            reports.ip(),
+            reports.port(),
+        );
+        // error(8) by another name: one that is called so has the recipient refused at once.
+        let master = "returning unix  -       -       n       -       -       error\n";
+        instance.start(own, &main, master).await
+    }
+
     /// A mail server that takes mail from this machine, also inside TLS, and keeps it: nothing is tried, and nothing that
     /// is taken waits for something to be tried.
     pub async fn holding(place: &Place, host: u8, leaf: &Leaf) -> Self {

@@ -125,6 +125,8 @@ fn effective(config: &Config) -> Result<String, std::fmt::Error> {
         "notifications    from {} ({})",
         config.organisation.from, config.organisation.name
     )?;
+    let bounces = config.bounce_domain.as_ref().map_or("nobody", Domain::as_str);
+    writeln!(text, "they come back   to {bounces}")?;
     writeln!(text, "link-days        {}", config.portal.link_days)?;
     let transport = policy.transport.map_or_else(|| "off".into(), |floor| floor.to_string());
     writeln!(

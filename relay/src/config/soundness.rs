@@ -28,6 +28,7 @@ impl Config {
         if self.portal.link_days == 0 {
             found.push("portal.link-days: 0 days leave no time to read; set at least 1".into());
         }
+        found.extend(self.taken_bounce_domain());
         found.extend(self.gateway.contradictions(self.portal.listen));
         found.extend(self.way_contradictions());
         found.extend(self.directory.ldap.iter().flat_map(Ldap::contradictions));
@@ -63,6 +64,7 @@ impl Config {
             self.nameless_visitors(),
             self.open_socket(),
             self.lost_switches(),
+            self.lost_bounces(),
         ];
         found.into_iter().flatten().chain(self.gateway.advice()).collect()
     }
@@ -78,6 +80,34 @@ impl Config {
             "policy.transport: no connection ever meets it, so that all goes to the portal; set \"tls\", \"pkix\", or with \
              dns.dnssec other than \"off\" also \"dane\""
                 .to_owned()
+        })
+    }
+
+    /// All its mail but what comes back to us is refused: people may not have their addresses there.
+    fn taken_bounce_domain(&self) -> Option<String> {
+        let (domain, from) = (self.bounce_domain.as_ref()?, self.organisation.from.domain());
+        let inbox = self.inbound.iter().find(|inbound| inbound.domain == *domain);
+        (domain == from || inbox.is_some()).then(|| {
+            format!(
+                "bounce-domain: {domain} has mailboxes, whose mail would be refused; set a domain of its own, such as \
+                 bounce.{from}"
+            )
+        })
+    }
+
+    fn lost_bounces(&self) -> Option<String> {
+        let from = self.organisation.from.domain();
+        let Some(domain) = &self.bounce_domain else {
+            return Some(format!(
+                "bounce-domain: absent, so that no sender hears of a notification that comes back; set bounce.{from}, whose \
+                 mail must come to the relay"
+            ));
+        };
+        (!domain.is_within(from)).then(|| {
+            format!(
+                "bounce-domain: {domain} is not under {from}, so that SPF says nothing of the address that notifications come \
+                 from (DMARC); set bounce.{from}"
+            )
         })
     }
 
@@ -157,6 +187,24 @@ mod tests {
         assert_eq!(found("127.0.0.53:53"), Vec::<String>::new());
         assert_eq!(found("[::1]:53"), Vec::<String>::new());
         assert!(found("192.0.2.1:53").iter().any(|problem| problem.starts_with("dns.servers: ")));
+    }
+
+    #[test]
+    fn a_bounce_domain_is_of_its_own_and_below_ours() {
+        let config = |domain: &str| {
+            Config::parse(&format!("bounce-domain = \"{domain}\"\n{LEAST}")).unwrap()
+        };
+        let says = |found: Vec<String>| found.iter().any(|one| one.starts_with("bounce-domain: "));
+        assert!(says(Config::parse(LEAST).unwrap().advice()));
+        for (domain, contradicts, advised) in [
+            ("bounce.example.org", false, false),
+            ("example.org", true, false),
+            ("bounce.example.net", false, true),
+        ] {
+            let config = config(domain);
+            assert_eq!(says(config.contradictions()), contradicts, "{domain}");
+            assert_eq!(says(config.advice()), advised, "{domain}");
+        }
     }
 
     #[test]

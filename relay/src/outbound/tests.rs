@@ -39,17 +39,13 @@ const NO_DNS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 fn outbound(port: u16, dns: SocketAddr) -> Outbound {
     let roots = NamedTempFile::new().unwrap();
     std::fs::write(&roots, CA.pem()).unwrap();
-    let config = config::Outbound {
-        port,
-        roots: Some(roots.path().to_owned()),
-        ..config::Outbound::default()
-    };
+    let roots_file = Some(roots.path().to_owned());
+    let config = config::Outbound { port, roots: roots_file, ..config::Outbound::default() };
     Outbound::new("relay.example.org", resolver(dns), &config).unwrap()
 }
 
 fn resolver(server: SocketAddr) -> Resolver {
-    let dns = Dns { servers: vec![server], dnssec: Dnssec::Off, trust_anchor: None };
-    Resolver::new(&dns).unwrap()
+    Resolver::new(&Dns { servers: vec![server], dnssec: Dnssec::Off, trust_anchor: None }).unwrap()
 }
 
 fn host(name: &str, last: u8) -> Host {

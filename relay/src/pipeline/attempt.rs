@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tracing::{error, info, warn};
+use zegel_core::bounce::Failed;
 use zegel_core::decision::{Decision, Hold, Method};
 use zegel_core::delivery::{self, Effect, Event, State};
+use zegel_core::envelope::Recipient;
 use zegel_core::moment::Moment;
 use zegel_core::nta7516::Verdict;
 use zegel_core::outgoing;
 use zegel_core::transport::{Floor, Seen};
 
 use super::factor::Factor;
-use super::{BUSY, Pipeline, letters};
+use super::{BUSY, FAILURE_ALONE, Pipeline, letters};
 use crate::lifecycle;
 use crate::outbound::{Mail, Outcome, Way};
 use crate::store::{Delivery, Progress, StoreError, Stored};
@@ -151,6 +153,9 @@ impl Pipeline {
         if delivery.expires <= now {
             return Ok(bare(Event::RetentionOver));
         }
+        if let (State::Sent { .. }, Some(failed)) = (&delivery.state, delivery.bounce.clone()) {
+            return Ok(bare(came_back(delivery, failed)));
+        }
         Ok(match &delivery.state {
             State::Undecided { missed, .. } => {
                 let decision = self.settle(stored, &delivery.recipient.address, missed).await?;
@@ -271,9 +276,12 @@ impl Pipeline {
         let head = (signatures + &mark).into_bytes();
         let mut content = io::Cursor::new([head, notification].concat());
         let wish = stored.submission.wish(&delivery.recipient.address);
+        let return_path = self.return_path(delivery.id, now);
+        let address = delivery.recipient.address.clone();
+        let recipient = Recipient { notify: FAILURE_ALONE, ..Recipient::plain(address) };
         let mail = Mail {
-            sender: Some(&self.settings.organisation.from),
-            recipient: &delivery.recipient,
+            sender: return_path.as_ref().or(Some(&self.settings.organisation.from)),
+            recipient: &recipient,
             envelope_id: None,
             floor: wish.code_floor().filter(|_| *factor == Factor::Mailbox),
             way: Way::Usual,
@@ -314,6 +322,13 @@ impl Pipeline {
             mails,
         })
     }
+}
+
+/// What a server has said after it had taken the notification.
+fn came_back(delivery: &Delivery, failed: Failed) -> Event {
+    let Failed { code, enhanced, host } = failed;
+    let host = host.unwrap_or_else(|| delivery.recipient.address.domain().to_string());
+    Event::Refused { code, enhanced, text: String::new(), host }
 }
 
 fn happened(outcome: Outcome) -> Result<Happened, Obstacle> {

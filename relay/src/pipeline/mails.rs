@@ -8,7 +8,7 @@ use zegel_core::envelope::{Notify, Recipient};
 use zegel_core::moment::Moment;
 use zegel_core::transport::Seen;
 
-use super::{BUSY, Pipeline, backoff};
+use super::{BUSY, FAILURE_ALONE, Pipeline, backoff};
 use crate::lifecycle;
 use crate::outbound::{Mail, Outcome, Way};
 use crate::store::{MailKind, MailOutcome, QueuedMail, StoreError};
@@ -53,12 +53,14 @@ impl Pipeline {
             let why = "it could not be sent in time".into();
             return Ok((MailOutcome::Dropped { why }, None));
         }
+        let return_path = mail.delivery.and_then(|delivery| self.return_path(delivery, now));
         // A report never causes another (RFC 3464, section 2), and a lost code is asked for again by hand.
-        let recipient = Recipient { notify: Notify::NEVER, ..Recipient::plain(mail.to.clone()) };
-        let sender = match mail.kind {
-            MailKind::Code => Some(&self.settings.organisation.from),
-            MailKind::Report => None,
+        let (sender, notify) = match (mail.kind, &return_path) {
+            (MailKind::Code, Some(path)) => (Some(path), FAILURE_ALONE),
+            (MailKind::Code, None) => (Some(&self.settings.organisation.from), Notify::NEVER),
+            (MailKind::Report, _) => (None, Notify::NEVER),
         };
+        let recipient = Recipient { notify, ..Recipient::plain(mail.to.clone()) };
         let transaction = Mail {
             sender,
             recipient: &recipient,

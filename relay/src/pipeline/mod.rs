@@ -22,14 +22,17 @@ use std::time::Duration;
 use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::error;
-use zegel_core::address::Domain;
+use zegel_core::address::{Address, Domain};
 use zegel_core::decision::Policy;
 use zegel_core::delivery::Retry;
+use zegel_core::envelope::Notify;
 use zegel_core::marker::Key;
 use zegel_core::moment::Moment;
 use zegel_core::notice::Organisation;
 
+use crate::bounces::Bounces;
 use crate::config::Config;
+use crate::id::DeliveryId;
 use crate::lifecycle::{self, Lifecycle};
 use crate::outbound::Outbound;
 use crate::store::{Signer, Store, StoreError};
@@ -59,6 +62,9 @@ const GATHER: Duration = Duration::from_millis(2);
 
 /// How long to wait when the store cannot be read: it may be a full disk that somebody is just clearing.
 const STORE_PAUSE: Duration = Duration::from_secs(5);
+
+/// Of our own mail we want to hear that it failed, and nothing else, whatever the sender of the message wants to hear of that.
+const FAILURE_ALONE: Notify = Notify { success: false, failure: true, delay: false };
 
 /// What the administrator decides and every unit reads.
 #[derive(Clone, Debug)]
@@ -111,6 +117,8 @@ pub struct Pipeline {
     settings: Arc<Settings>,
     /// `None`: text messages are not sent.
     texting: Option<Arc<Texting>>,
+    /// `None`: what comes back for our mails goes to the address that they come from.
+    bounces: Option<Bounces>,
     /// The policy that was last in force.
     policy: Cache<(), Policy>,
     /// The keys that sign.
@@ -129,12 +137,23 @@ impl Pipeline {
     pub fn new(store: Store, outbound: Arc<Outbound>, settings: Settings) -> Self {
         let policy = Cache::builder().max_capacity(1).time_to_live(POLICY_FRESH).build();
         let signers = Cache::builder().max_capacity(1).time_to_live(SIGNERS_FRESH).build();
-        Self { store, outbound, settings: Arc::new(settings), texting: None, policy, signers }
+        let settings = Arc::new(settings);
+        Self { store, outbound, settings, texting: None, bounces: None, policy, signers }
     }
 
     #[must_use]
     pub fn with_texting(self, texting: Option<Texting>) -> Self {
         Self { texting: texting.map(Arc::new), ..self }
+    }
+
+    #[must_use]
+    pub fn with_bounces(self, bounces: Option<Bounces>) -> Self {
+        Self { bounces, ..self }
+    }
+
+    /// MAIL FROM of a mail about a delivery.
+    fn return_path(&self, delivery: DeliveryId, now: Moment) -> Option<Address> {
+        self.bounces.as_ref()?.return_path(delivery, now)
     }
 
     /// Works until the process stops. At most `units_max` deliveries are in hand at once.

@@ -255,6 +255,7 @@ mod tests {
             message_size_max: 100,
             recipients_max: 3,
             marker_key: key.cloned(),
+            bounces: None,
         };
         Command::parse(line.as_bytes(), &terms, true)
     }

@@ -207,6 +207,7 @@ mod tests {
             message_size_max: 100,
             recipients_max: 3,
             marker_key: None,
+            bounces: None,
         };
         Command::parse(line, &terms, secure)
     }

@@ -11,7 +11,7 @@ use zegel_core::submission::Refusal;
 use zegel_core::submitter::{NotAllowed, Submitter};
 
 use super::dialog::{terms, written};
-use super::reply::{AuthReply, Phase, Reply};
+use super::reply::{Astray, AuthReply, Phase, Reply};
 use super::terms::{Service, Terms};
 use crate::admission::{Admission, Authenticated, NotAuthorised};
 use crate::intake::{Refused, Verdict};
@@ -59,7 +59,10 @@ fn after<'a>(reply: &Reply<'_>, terms: &'a Terms) -> Option<Reply<'a>> {
         Reply::BadRecipient(_) => Reply::NoMailbox,
         Reply::NoMailbox => Reply::ForeignPlaceholder,
         Reply::ForeignPlaceholder => Reply::PlaceholderWithoutKey,
-        Reply::PlaceholderWithoutKey => Reply::NeedsSmtpUtf8,
+        Reply::PlaceholderWithoutKey => Reply::Astray(Astray::NoReturnPath),
+        Reply::Astray(Astray::NoReturnPath) => Reply::Astray(Astray::OnlyReports),
+        Reply::Astray(Astray::OnlyReports) => Reply::Astray(Astray::NotAlone),
+        Reply::Astray(Astray::NotAlone) => Reply::NeedsSmtpUtf8,
         Reply::NeedsSmtpUtf8 => Reply::TooManyRecipients(terms),
         Reply::TooManyRecipients(_) => Reply::TooBig(terms),
         Reply::TooBig(_) => Reply::BareControlInText,

@@ -14,6 +14,7 @@
 //! - `# …` a comment
 
 use std::collections::VecDeque;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -28,7 +29,9 @@ use zegel_core::submitter::{Alignment, NotAllowed, Submitter};
 
 use super::session::{Action, Peer, Service, Session, Terms};
 use crate::admission::{Admission, Asked, Authenticated, Client, NotAuthorised};
+use crate::bounces::Bounces;
 use crate::intake::{Refused, Transaction, Verdict};
+use crate::vault::Keyring;
 
 /// Something that happens, with the transcript that follows it.
 type Step = (Cause, Vec<String>);
@@ -43,6 +46,7 @@ struct Dialog {
     service: Service,
     in_tls: bool,
     keyed: bool,
+    bouncing: bool,
     steps: Vec<Step>,
     answers: Answers,
 }
@@ -69,7 +73,17 @@ pub(super) fn terms(service: Service) -> Terms {
         message_size_max: 100,
         recipients_max: 3,
         marker_key: None,
+        bounces: None,
     }
+}
+
+/// Return paths of `bounce.example` that are signed with one key in every run.
+fn bounces() -> Bounces {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("relay.key");
+    std::fs::write(&file, "fixed AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    Bounces::new("bounce.example".parse().unwrap(), Keyring::load(&file).unwrap())
 }
 
 impl Dialog {
@@ -82,9 +96,11 @@ impl Dialog {
             Some(other) => panic!("no such service: {other}"),
         };
         let is = |how: &str| whose.is_some_and(|whose| whose.ends_with(how));
-        let (in_tls, keyed) = (is(" in tls"), is(" with key"));
+        let bouncing = is(" with bounces");
+        let (in_tls, keyed) = (is(" in tls") || bouncing, is(" with key"));
         let steps = vec![(Cause::Sent(Vec::new()), Vec::new())];
-        let mut dialog = Self { service, in_tls, keyed, steps, answers: Answers::default() };
+        let answers = Answers::default();
+        let mut dialog = Self { service, in_tls, keyed, bouncing, steps, answers };
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
             dialog.read(line);
         }
@@ -118,9 +134,11 @@ impl Dialog {
         let address = (self.service != Service::Lmtp).then(|| "192.0.2.1".parse().unwrap());
         let peer = Peer { address, secure: self.in_tls };
         let marker_key = self.keyed.then(|| Key::new(&[1; 32]).unwrap());
+        let bounces = self.bouncing.then(bounces);
+        let terms = Terms { marker_key, bounces, ..terms(self.service) };
         Play {
             service: self.service,
-            session: Session::new(Arc::new(Terms { marker_key, ..terms(self.service) }), peer),
+            session: Session::new(Arc::new(terms), peer),
             answers: self.answers.clone(),
         }
     }
@@ -219,6 +237,7 @@ fn told_asked(asked: &Asked) -> String {
 
 fn told_submitter(submitter: &Submitter) -> String {
     match submitter {
+        Submitter::Reporter => "reporter".into(),
         Submitter::Local => "local".into(),
         Submitter::Credential { login, .. } => login.clone(),
         Submitter::Host { domain, .. } => domain.to_string(),
@@ -311,6 +330,7 @@ fn admission(words: &str) -> Admission {
         "as a.example" => {
             Admission::As(Submitter::Host { domain: domain(), alignment: Alignment::Strict })
         }
+        "as reporter" => Admission::As(Submitter::Reporter),
         "not-allowed" => Admission::NotAllowed(NotAllowed::SenderOutOfScope),
         "not-listed" => not(NotAuthorised::NotListed(Some(domain()))),
         "no-domain" => not(NotAuthorised::NotListed(None)),

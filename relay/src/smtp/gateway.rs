@@ -102,6 +102,7 @@ impl Gateway {
                 config::Service::Submission => submission.clone(),
                 config::Service::Relay => relay.clone(),
             };
+            let terms = Arc::new(Terms::clone(&terms).with_bounces(intake.bounces().cloned()));
             let reception = Reception {
                 terms,
                 crowd,

@@ -7,6 +7,7 @@ use zegel_core::address::AddressError;
 use zegel_core::decision::Right;
 use zegel_core::spf;
 use zegel_core::submission::Refusal;
+use zegel_core::submitter::NotAllowed;
 
 use super::terms::{Service, Terms};
 use crate::admission::{Admission, Authenticated, NotAuthorised};
@@ -68,6 +69,8 @@ pub(super) enum Reply<'a> {
     ForeignPlaceholder,
     /// An address in the milter's form, and no key at hand.
     PlaceholderWithoutKey,
+    /// A recipient who is none, because of the mails that come back to us.
+    Astray(Astray),
     NeedsSmtpUtf8,
     TooManyRecipients(&'a Terms),
     TooBig(&'a Terms),
@@ -103,6 +106,17 @@ pub(super) enum AuthReply<'a> {
     Cancelled,
     /// Too many wrong passwords in one session.
     TooManyWrong,
+}
+
+/// Why a recipient is none where mails of ours come back.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Astray {
+    /// We did not sign this address, or not any more, or the sender is not the null one.
+    NoReturnPath,
+    /// Who may only report writes to somebody else.
+    OnlyReports,
+    /// A return path beside another recipient.
+    NotAlone,
 }
 
 /// How far a client has come that says hello.
@@ -154,6 +168,7 @@ impl Reply<'_> {
                 | Self::UnknownParameter
                 | Self::BadParameter(_)
                 | Self::OutOfOrder(_)
+                | Self::Astray(Astray::NoReturnPath | Astray::OnlyReports)
                 | Self::NotAdmitted(Admission::NotAllowed(_) | Admission::NotAuthorised(_), _)
                 | Self::Auth(
                     AuthReply::First
@@ -227,6 +242,7 @@ impl Reply<'_> {
             }
             Self::ForeignPlaceholder => ("550", "5.1.3", FOREIGN_PLACEHOLDER.into()),
             Self::PlaceholderWithoutKey => ("550", "5.1.3", PLACEHOLDER_WITHOUT_KEY.into()),
+            Self::Astray(why) => return astray(*why),
             Self::NeedsSmtpUtf8 => {
                 ("550", "5.6.7", "an address beyond ASCII needs SMTPUTF8 in MAIL FROM".into())
             }
@@ -257,6 +273,17 @@ impl Reply<'_> {
         };
         (code, status.into(), words)
     }
+}
+
+fn astray(why: Astray) -> Words {
+    let (code, status, words) = match why {
+        Astray::NoReturnPath => ("550", "5.1.1", "there is no such address here".to_owned()),
+        Astray::OnlyReports => ("550", "5.7.1", NotAllowed::OnlyReports.to_string()),
+        Astray::NotAlone => {
+            ("452", "4.5.3", "a report has one recipient; send it by itself".to_owned())
+        }
+    };
+    (code, status.into(), words.into())
 }
 
 fn auth(reply: &AuthReply<'_>) -> Words {

@@ -29,7 +29,7 @@ pub async fn serve(
     connections_max: usize,
     lifecycle: Lifecycle,
 ) {
-    let terms = Arc::new(terms);
+    let terms = Arc::new(terms.with_bounces(intake.bounces().cloned()));
     let permits = Permits::new("LMTP", connections_max);
     let accept = || async { listener.accept().await.map(|(stream, _)| stream) };
     let welcome = |stream, permit| {
@@ -170,6 +170,7 @@ mod tests {
                 message_size_max: 1000,
                 recipients_max: 3,
                 marker_key: None,
+                bounces: None,
             };
             serve(listener, intake, terms, 2, own).await;
         });

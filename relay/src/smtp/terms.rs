@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use zegel_core::marker::Key;
 
+use crate::bounces::Bounces;
 use crate::config::Config;
 
 /// What is spoken on a listener, and how its clients prove who they are.
@@ -35,9 +36,17 @@ pub struct Terms {
     pub recipients_max: usize,
     /// What the milter writes recipients with, where the mail server routes by them.
     pub marker_key: Option<Key>,
+    /// Where our own mails come back to, if anywhere.
+    pub bounces: Option<Bounces>,
 }
 
 impl Terms {
+    /// The same with return paths that are taken.
+    #[must_use]
+    pub fn with_bounces(self, bounces: Option<Bounces>) -> Self {
+        Self { bounces, ..self }
+    }
+
     pub fn new(service: Service, config: &Config, marker_key: Option<Key>) -> Self {
         Self {
             service,
@@ -45,6 +54,7 @@ impl Terms {
             message_size_max: config.limits.message_size_max,
             recipients_max: config.limits.recipients_max,
             marker_key,
+            bounces: None,
         }
     }
 }

@@ -40,6 +40,7 @@
 mod accounts;
 mod audit;
 mod bodies;
+mod bounces;
 mod contacts;
 mod credentials;
 mod destroy;

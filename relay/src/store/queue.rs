@@ -12,6 +12,7 @@ use zegel_core::moment::Moment;
 use zegel_core::transport::Seen;
 
 use super::audit::{Auditor, about};
+use super::bounces::due_if_come_back;
 use super::destroy::destroy;
 use super::error::to_json;
 use super::held::Held;
@@ -215,6 +216,9 @@ async fn commit(
         return Err(StoreError::LeaseLost);
     }
     remember_seen(db, &id.to_string(), now, &progress.note, progress.seen.as_ref()).await?;
+    if matches!(&progress.state, State::Sent { method, .. } if !method.is_direct()) {
+        due_if_come_back(db, &id.to_string(), now).await?;
+    }
     for mail in &progress.mails {
         queue_mail(db, &auditor.keyring, mail, now).await?;
     }

@@ -5,6 +5,7 @@ use std::io::Cursor;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use tokio::io::AsyncRead;
+use zegel_core::bounce::Failed;
 use zegel_core::conversation::Kind;
 use zegel_core::decision::Decision;
 use zegel_core::delivery::State;
@@ -30,6 +31,8 @@ pub struct Delivery {
     pub recipient: Recipient,
     pub state: State,
     pub decision: Option<Decision>,
+    /// How its notification came back, if it did.
+    pub bounce: Option<Failed>,
     pub accepted: Moment,
     pub expires: Moment,
     /// Which claim this is; a commit under an older one is refused.
@@ -152,6 +155,7 @@ impl Store {
 pub(super) fn delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
     let text = |column: &str| row.try_get::<String, _>(column);
     let decision: Option<String> = row.try_get("decision")?;
+    let bounce: Option<String> = row.try_get("bounce")?;
     Ok(Delivery {
         id: id(&text("id")?)?,
         submission: id(&text("submission")?)?,
@@ -160,6 +164,7 @@ pub(super) fn delivery(row: &SqliteRow) -> Result<Delivery, StoreError> {
         recipient: from_json(text("recipient")?)?,
         state: from_json(text("state")?)?,
         decision: decision.map(from_json).transpose()?,
+        bounce: bounce.map(from_json).transpose()?,
         accepted: Moment(row.try_get("accepted")?),
         expires: Moment(row.try_get("expires")?),
         lease: row.try_get("lease")?,

@@ -28,6 +28,7 @@ pub fn session(which: u8, secure: bool) -> (Session, Service) {
         message_size_max: SIZE_MAX,
         recipients_max: 3,
         marker_key: None,
+        bounces: None,
     };
     let address = (service != Service::Lmtp).then(|| [192, 0, 2, 1].into());
     (Session::new(Arc::new(terms), Peer { address, secure }), service)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use zegel_core::address::Address;
 use zegel_core::envelope::Envelope;
 use zegel_core::secret::Secret;
 use zegel_core::submission::{Arrival, Protocol};
@@ -10,12 +11,13 @@ use zegel_core::submitter::Submitter;
 use super::{Action, Service, Session, State, Terms};
 use crate::admission::{Admission, Asked, Client};
 use crate::intake::Transaction;
+use crate::lifecycle;
 use crate::smtp::arguments::{Mail, Rcpt};
 use crate::smtp::auth::Exchange;
 use crate::smtp::chunk::{Chunk, Chunks};
 use crate::smtp::command::{Command, Hello};
 use crate::smtp::data::Data;
-use crate::smtp::reply::{AuthReply, Phase, Reply};
+use crate::smtp::reply::{Astray, AuthReply, Phase, Reply};
 
 impl Session {
     pub(super) fn obey(&mut self, command: Command) {
@@ -126,8 +128,30 @@ impl Session {
         }
     }
 
+    /// Why this recipient is none, where mails of ours come back: such a mail is from the null sender, for an address that
+    /// we signed, and for no other; and who may only report does nothing else.
+    fn astray(&self, address: &Address, terms: &Terms) -> Option<Astray> {
+        let bounces = terms.bounces.as_ref()?;
+        let is_return_path = |address: &Address| address.domain() == bounces.domain();
+        match &self.state {
+            State::Sender { mail, .. } if is_return_path(address) => {
+                let known = bounces.recognise(address, lifecycle::now()).is_some();
+                (mail.sender.is_some() || !known).then_some(Astray::NoReturnPath)
+            }
+            State::Sender { submitter: Submitter::Reporter, .. } => Some(Astray::OnlyReports),
+            State::Recipients { envelope, .. } => {
+                let mut all = envelope.addresses().chain([address]);
+                all.any(is_return_path).then_some(Astray::NotAlone)
+            }
+            _ => None,
+        }
+    }
+
     fn rcpt(&mut self, rcpt: Rcpt) {
         let terms = Arc::clone(&self.terms);
+        if let Some(why) = self.astray(&rcpt.recipient.address, &terms) {
+            return self.reply(&Reply::Astray(why));
+        }
         let (state, reply) = match std::mem::replace(&mut self.state, State::Closed) {
             State::Sender { mail, submitter } if rcpt.needs_smtp_utf8 && !mail.smtp_utf8 => {
                 (State::Sender { mail, submitter }, Reply::NeedsSmtpUtf8)
