@@ -402,7 +402,7 @@ impl State {
 }
 
 impl Default for Retry {
-    /// First after 5 minutes, doubling up to 4 hours, for 5 days, with a warning after 4 hours; held for 7 days.
+    /// First after a minute, doubling up to 4 hours, for 5 days, with a warning after 4 hours; held for 7 days.
     fn default() -> Self {
         Self {
             // A server that greylists takes the mail after a minute, or after five.
