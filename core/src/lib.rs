@@ -20,6 +20,7 @@
 //! - [`domain_list`]: domains in a text file, one on a line.
 //! - [`dane`]: what TLSA records demand of a connection, and whether a certificate is the one they name (RFC 7672).
 //! - [`dkim`]: what a signature in a domain's name stands on, and the field that says so (RFC 6376).
+//! - [`mta_sts`]: what a domain's policy demands of connections to its mail servers, and for how long (RFC 8461).
 //! - [`delivery::State`]: where one delivery stands; [`delivery::step`] is the only way from one to the next.
 //! - [`spf`]: whether a server may send for a domain (RFC 7208), and whether that proves enough.
 //! - [`access`]: challenges that a recipient answers; [`access::Passed`] is the proof that one was answered.
@@ -48,6 +49,7 @@ pub mod marker;
 pub mod message;
 pub mod mime;
 pub mod moment;
+pub mod mta_sts;
 pub mod notice;
 pub mod nta7516;
 pub mod outgoing;

@@ -118,6 +118,8 @@ pub enum Dnssec {
 pub struct Outbound {
     /// 25; another one only behind a port-forwarding firewall, and in tests.
     pub port: u16,
+    /// Where policies (MTA-STS) are fetched. 443, which RFC 8461 fixes; another one only in tests.
+    pub mta_sts_port: u16,
     /// A PEM file of root certificates; none means those of the system.
     pub roots: Option<PathBuf>,
     pub mx_authenticity: MxAuthenticity,
@@ -221,6 +223,7 @@ impl Default for Outbound {
     fn default() -> Self {
         Self {
             port: 25,
+            mta_sts_port: 443,
             roots: None,
             mx_authenticity: MxAuthenticity::Required,
             pinned: Vec::new(),

@@ -107,6 +107,13 @@ impl Resolver {
         (Self { source: self.source.clone(), trace: Some(trace.clone()) }, trace)
     }
 
+    /// Writes down what an answer led to, where it is asked what.
+    pub(crate) fn remark(&self, line: String) {
+        if let Some(trace) = &self.trace {
+            trace.write(line);
+        }
+    }
+
     /// Asks for the keys of the root, which are signed wherever DNSSEC works at all.
     pub async fn self_test(&self, dns: &config::Dns) -> SelfTest {
         if dns.dnssec == Dnssec::Off {

@@ -96,6 +96,8 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let intake = Intake::new(store.clone(), gate, intake_rules(&config))
         .with_reserve(config.limits.disk_reserve)
         .with_bounces(bounces.clone());
+    let outbound = outbound.keeping_policies_in(store.clone());
+    let policies = outbound.policies().clone();
     let pipeline =
         Pipeline::new(store.clone(), Arc::new(outbound), Settings::new(&config, marker_key))
             .with_texting(texting)
@@ -117,6 +119,7 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     );
     watch(&lifecycle, "pipeline", pipeline.run(limits.deliveries_max, lifecycle.clone()));
     watch(&lifecycle, "lists", preferred.clone().keep(lifecycle.clone()));
+    watch(&lifecycle, "policies", policies.keep(lifecycle.clone()));
     watch(&lifecycle, "sweeper", sweep(store.clone(), config.retention.clone(), lifecycle.clone()));
     watch(&lifecycle, "store", last(store.clone(), lifecycle.clone()));
 

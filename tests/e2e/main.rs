@@ -24,6 +24,7 @@ mod hops;
 mod hostile;
 mod labels;
 mod ladder;
+mod mta_sts;
 mod nta7516;
 mod own_mail;
 mod portal;

@@ -391,6 +391,7 @@ servers = ["{server}"]
 
 [outbound]
 port = {port}
+mta-sts-port = {port}
 roots = "{root}"
 
 {gateway}

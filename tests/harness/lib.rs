@@ -28,6 +28,7 @@ pub mod mailbox;
 pub mod milter;
 pub mod mta;
 pub mod place;
+pub mod policy;
 pub mod portal;
 pub mod process;
 pub mod python;

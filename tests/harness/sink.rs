@@ -324,7 +324,7 @@ fn path(command: &str) -> String {
     inside.map(|(path, _)| path.to_owned()).unwrap_or_default()
 }
 
-fn acceptor(leaf: &Leaf) -> TlsAcceptor {
+pub(crate) fn acceptor(leaf: &Leaf) -> TlsAcceptor {
     let chain = CertificateDer::pem_file_iter(&leaf.certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .expect("read the certificate");

@@ -53,8 +53,11 @@ impl Explain {
         let submission = Submission::new(envelope, &head, size)
             .map_err(|refusal| format!("refused: 550 {refusal}"))?;
         let (resolver, trace) = Resolver::new(&config.dns)?.traced();
-        let outbound = Outbound::of(config, resolver)?;
         let files = Files::of(config).await?;
+        let mut outbound = Outbound::of(config, resolver)?;
+        if let Some(store) = &files.store {
+            outbound = outbound.keeping_policies_in(store.clone());
+        }
         let policy = files.policy(config).await?;
         for part in conversation::split(&submission.envelope.recipients, &submission.addressees) {
             let asked = (&outbound, &trace, &files);

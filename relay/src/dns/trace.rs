@@ -15,9 +15,13 @@ pub struct Trace(Arc<Mutex<Vec<String>>>);
 
 impl Trace {
     pub(super) fn note<T>(&self, name: &str, kind: RecordType, answer: &Answer<T>) {
+        self.write(format!("{kind} {name}: {}", word(answer)));
+    }
+
+    pub(super) fn write(&self, line: String) {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if lines.len() < LINES_MAX {
-            lines.push(format!("{kind} {name}: {}", word(answer)));
+            lines.push(line);
         }
     }
 

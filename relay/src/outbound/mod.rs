@@ -1,8 +1,8 @@
 //! Delivery to the recipients' mail servers. The steps of one delivery, in order:
 //!
 //! 1. `way`: the administrator may name the hosts that take a domain's mail, or a record of the domain; `mx`: otherwise the DNS
-//!    does, and whether their names can be believed; `dane`: and what their TLSA records demand. A failed look-up defers; only
-//!    a clear answer is "no route".
+//!    does, and whether their names can be believed; `dane`: and what their TLSA records demand; `sts`: without any, what the
+//!    domain's policy demands. A failed look-up defers; only a clear answer is "no route".
 //! 2. The hosts are tried by preference, each at all of its addresses, until one takes the mail or refuses it for good.
 //! 3. `pool`: a connection that has carried a mail under the very same terms is taken up again; `hosts`: a server gets so many
 //!    at once. Otherwise `client`: connect, read the greeting, say EHLO. A server that falls short here is tried another time.
@@ -15,8 +15,8 @@
 //!    the mail was taken; it is sent again and may arrive twice.
 //!
 //! Without a floor (mail that carries no content of a message) TLS is used where it is offered, with any certificate, and
-//! a server that offers it but cannot do it gets the mail in the clear; unless it has TLSA records: what they demand is
-//! demanded of every mail; and what the administrator demands likewise.
+//! a server that offers it but cannot do it gets the mail in the clear; unless it has TLSA records, or its domain an enforced
+//! policy: what they demand is demanded of every mail; and what the administrator demands likewise.
 //!
 //! Beside the deliveries, the room answers what the ladder asks of domains: `nta7516` and `preferred`.
 
@@ -29,6 +29,7 @@ mod nta7516;
 mod pool;
 mod preferred;
 mod reply;
+mod sts;
 mod stuffing;
 mod tls;
 mod way;
@@ -53,6 +54,7 @@ use zegel_core::transport::{Certificate, Floor, Miss, Seen};
 
 use crate::config::{self, Config};
 use crate::dns::Resolver;
+use crate::store::Store;
 
 use client::{Content, Encryption, Kind, Peer, Proven, Setback};
 use hosts::{Hosts, NoPlace, PATIENCE};
@@ -63,6 +65,7 @@ use tls::Connector;
 use way::Given;
 
 pub use preferred::Preferred;
+pub use sts::Policies;
 pub use way::Way;
 
 /// After this no other host is tried: the next attempt begins with the best one again.
@@ -135,7 +138,7 @@ impl Outbound {
             hostname: hostname.to_owned(),
             port: outbound.port,
             source: outbound.source,
-            directory: Directory::new(resolver.clone(), outbound),
+            directory: Directory::new(resolver.clone(), outbound)?,
             connector: Connector::new(outbound.roots.as_deref())?,
             preferred: Preferred::new(outbound),
             nta7516: Nta7516::new(resolver, None),
@@ -162,6 +165,18 @@ impl Outbound {
         })
     }
 
+    /// With policies (MTA-STS) that a restart does not forget.
+    #[must_use]
+    pub fn keeping_policies_in(mut self, store: Store) -> Self {
+        self.directory.policies = self.directory.policies.kept_in(store);
+        self
+    }
+
+    /// The policies (MTA-STS) of recipients' domains.
+    pub fn policies(&self) -> &Policies {
+        &self.directory.policies
+    }
+
     /// Looks up the hosts and hands the content to the first that takes it.
     pub async fn send(
         &self,
@@ -169,7 +184,14 @@ impl Outbound {
         content: &mut (dyn AsyncRead + Send + Unpin),
     ) -> Outcome {
         match self.directory.route(mail.recipient.address.domain(), &mail.way).await {
-            Route::Hosts(hosts) => self.try_hosts(&hosts, mail, mail.floor, content).await,
+            Route::Hosts(hosts) => {
+                let outcome = self.try_hosts(&hosts, mail, mail.floor, content).await;
+                // It may be otherwise by now (RFC 8461, section 5.1): the next attempt goes by what it says then.
+                if short_of_policy(&outcome) && hosts.iter().any(Host::is_under_policy) {
+                    self.directory.policies.renew(mail.recipient.address.domain()).await;
+                }
+                outcome
+            }
             Route::None { enhanced, text } => {
                 Outcome::NoRoute { enhanced: enhanced.to_owned(), text }
             }
@@ -393,6 +415,17 @@ impl Tally {
             .unreachable
             .unwrap_or_else(|| format!("no mail server of {domain} has a usable address"));
         Outcome::Deferred { why, seen: None }
+    }
+}
+
+/// Whether a policy may be why a mail was not sent.
+fn short_of_policy(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Deferred { .. } | Outcome::FloorMissed { .. } => true,
+        Outcome::Accepted(_)
+        | Outcome::Busy
+        | Outcome::Refused { .. }
+        | Outcome::NoRoute { .. } => false,
     }
 }
 

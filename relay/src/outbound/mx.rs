@@ -9,12 +9,15 @@ use futures_util::future::join_all;
 use tokio::time::timeout;
 use zegel_core::address::Domain;
 use zegel_core::dane::Demand;
+use zegel_core::mta_sts::Policy;
 use zegel_core::transport::{Authentic, Floor};
 
 use super::dane;
+use super::sts::{self, Policies};
 use super::way::{Given, Terms, Way};
 use crate::config::{self, MxAuthenticity};
 use crate::dns::{Answer, Found, Nothing, Resolver};
+use crate::lifecycle;
 
 /// The largest mail domains name six; what comes after ten has never been the only one to work.
 const HOSTS_MAX: usize = 10;
@@ -31,6 +34,7 @@ pub(super) struct Directory {
     authenticity: MxAuthenticity,
     pinned: Vec<Domain>,
     pub(super) given: Given,
+    pub(super) policies: Policies,
 }
 
 /// Where a domain's mail goes.
@@ -53,6 +57,8 @@ pub(super) struct Host {
     /// Where it listens; an error when that is unknown, or what its TLSA records demand.
     pub(super) addresses: Result<Vec<IpAddr>, String>,
     pub(super) demand: Demand,
+    /// The policy of its domain (MTA-STS), where no TLSA records go before it. One that is enforced names this host.
+    pub(super) policy: Option<Arc<Policy>>,
     /// What the administrator demands of it.
     pub(super) terms: Option<Arc<Terms>>,
 }
@@ -68,13 +74,16 @@ enum Exchanges {
 }
 
 impl Directory {
-    pub(super) fn new(resolver: Resolver, outbound: &config::Outbound) -> Self {
-        Self {
+    pub(super) fn new(resolver: Resolver, outbound: &config::Outbound) -> Result<Self, String> {
+        let roots = outbound.roots.as_deref();
+        let policies = Policies::new(resolver.clone(), outbound.mta_sts_port, roots)?;
+        Ok(Self {
             resolver,
             authenticity: outbound.mx_authenticity,
             pinned: outbound.pinned.clone(),
             given: Given::default(),
-        }
+            policies,
+        })
     }
 
     pub(super) fn with_given(self, given: Given) -> Self {
@@ -88,7 +97,30 @@ impl Directory {
 
     pub(super) async fn route(&self, domain: &Domain, way: &Way) -> Route {
         let unknown = || Route::Unknown(format!("the look-ups for {domain} took too long"));
-        timeout(LOOKUPS_TIME_MAX, self.look_up(domain, way)).await.unwrap_or_else(|_| unknown())
+        let found = timeout(LOOKUPS_TIME_MAX, self.look_up(domain, way)).await;
+        match found.unwrap_or_else(|_| unknown()) {
+            Route::Hosts(hosts) => self.under_policy(hosts, domain, way).await,
+            route => route,
+        }
+    }
+
+    /// The hosts as the domain's policy (MTA-STS) leaves them. It is not asked for where it has no say.
+    async fn under_policy(&self, hosts: Vec<Host>, domain: &Domain, way: &Way) -> Route {
+        let is_named = matches!(way, Way::Named(named) if !named.is_empty());
+        if is_named || self.given.vouches(domain) || hosts.iter().all(sts::needs_no_policy) {
+            return Route::Hosts(hosts);
+        }
+        match self.policies.of(domain, lifecycle::now()).await {
+            Ok(Some(policy)) => match sts::apply(policy, hosts, domain) {
+                Ok(hosts) => Route::Hosts(hosts),
+                Err(why) => {
+                    self.policies.renew(domain).await;
+                    Route::Unknown(why)
+                }
+            },
+            Ok(None) => Route::Hosts(hosts),
+            Err(why) => Route::Unknown(why),
+        }
     }
 
     async fn look_up(&self, domain: &Domain, way: &Way) -> Route {
@@ -126,7 +158,8 @@ impl Directory {
                 let (addresses, demand) = self.reach(domain, domain, true, found).await;
                 let authentic = Some(Authentic::UnderRecipientDomain);
                 let name = domain.clone();
-                Route::Hosts(vec![Host { name, authentic, addresses, demand, terms: None }])
+                let host = Host { name, authentic, addresses, demand, policy: None, terms: None };
+                Route::Hosts(vec![host])
             }
             Answer::Nothing(Nothing { no_such_name: false }) => {
                 none("5.4.4", format!("{domain} has neither an MX record nor an address"))
@@ -154,7 +187,7 @@ impl Directory {
         } else {
             authentic(&name, recipient, &self.pinned, self.authenticity)
         };
-        Host { name, authentic, addresses, demand, terms: None }
+        Host { name, authentic, addresses, demand, policy: None, terms: None }
     }
 
     /// Where the host can be reached, and how it must be.

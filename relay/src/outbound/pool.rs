@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use zegel_core::address::Domain;
 use zegel_core::dane::Demand;
+use zegel_core::mta_sts::Policy;
 use zegel_core::transport::Authentic;
 
 use super::client::{Parked, Peer};
@@ -35,6 +36,7 @@ struct Key {
     name: Domain,
     authentic: Option<Authentic>,
     demand: Demand,
+    policy: Option<Arc<Policy>>,
     terms: Option<Arc<Terms>>,
     /// Opened so that nothing is said without TLS.
     encrypted: bool,
@@ -65,6 +67,7 @@ impl Key {
             name: host.name.clone(),
             authentic: host.authentic,
             demand: host.demand.clone(),
+            policy: host.policy.clone(),
             terms: host.terms.clone(),
             encrypted,
         }

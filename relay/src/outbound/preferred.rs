@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use reqwest::{Certificate, Client, StatusCode, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, StatusCode, redirect};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -89,8 +89,11 @@ impl Preferred {
         state: &Path,
     ) -> Result<Self, String> {
         let remote = outbound.prefer_direct_url.as_ref().map(|url| {
-            let client = client(outbound.roots.as_deref())
-                .map_err(|why| format!("prefer-direct-url: {why}"))?;
+            let client = client(outbound.roots.as_deref()).and_then(|client| {
+                let built = client.timeout(FETCH_TIME_MAX).build();
+                built.map_err(|error| format!("TLS cannot be set up: {}", cause(&error)))
+            });
+            let client = client.map_err(|why| format!("prefer-direct-url: {why}"))?;
             Ok::<_, String>(Remote { url: url.url().clone(), client, cache: state.join(CACHE) })
         });
         let preferred = Self(Arc::new(Shared {
@@ -259,14 +262,13 @@ fn replace(file: &Path, octets: &[u8]) -> io::Result<()> {
 
 /// The list is where its address says: a redirection could lead out of TLS, and what the environment calls a proxy has no
 /// part in where mail goes.
-fn client(roots: Option<&Path>) -> Result<Client, String> {
+pub(super) fn client(roots: Option<&Path>) -> Result<ClientBuilder, String> {
     let client = Client::builder()
         .https_only(true)
         .redirect(redirect::Policy::none())
-        .timeout(FETCH_TIME_MAX)
         .user_agent("zegel-relay")
         .no_proxy();
-    let client = match roots {
+    Ok(match roots {
         Some(file) => {
             let pem =
                 std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
@@ -274,12 +276,11 @@ fn client(roots: Option<&Path>) -> Result<Client, String> {
             client.tls_certs_only(roots)
         }
         None => client,
-    };
-    client.build().map_err(|error| format!("TLS cannot be set up: {}", cause(&error)))
+    })
 }
 
 /// The last cause: that the name cannot be found, the certificate is not trusted, nobody listens.
-fn cause(error: &reqwest::Error) -> String {
+pub(super) fn cause(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(deeper) = cause.source() {
         cause = deeper;

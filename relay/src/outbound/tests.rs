@@ -54,6 +54,7 @@ fn host(name: &str, last: u8) -> Host {
         authentic: Some(Authentic::UnderRecipientDomain),
         addresses: Ok(vec![IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))]),
         demand: Demand::Nothing,
+        policy: None,
         terms: None,
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use zegel_core::address::Domain;
 use zegel_core::dane::{Demand, public_key};
+use zegel_core::mta_sts::Mode;
 use zegel_core::transport::{Authentic, Floor, Miss, Rule, Seen};
 
 use super::mx::{Directory, Host, Route};
@@ -92,6 +93,12 @@ impl Given {
         self.0.get(domain).filter(|it| it.has_inboxes).map(|it| it.terms.level)
     }
 
+    /// Whether the administrator says which hosts the domain has, or how they prove it: its policy (MTA-STS) has no say then.
+    pub(super) fn vouches(&self, domain: &Domain) -> bool {
+        let destination = self.0.get(domain);
+        destination.is_some_and(|it| !it.hosts.is_empty() || it.terms.proof.is_some())
+    }
+
     /// The files of roots that are named anywhere.
     pub(super) fn roots(&self) -> impl Iterator<Item = &Path> {
         self.0.values().filter_map(|destination| match &destination.terms.proof {
@@ -147,8 +154,14 @@ impl Directory {
         } else {
             (Ok(addresses.clone()), Demand::Nothing)
         };
-        let authentic = Some(Authentic::Pinned);
-        Host { name: name.clone(), authentic, addresses, demand, terms: Some(Arc::clone(terms)) }
+        Host {
+            name: name.clone(),
+            authentic: Some(Authentic::Pinned),
+            addresses,
+            demand,
+            policy: None,
+            terms: Some(Arc::clone(terms)),
+        }
     }
 
     /// TLSA records are only asked for where they are the proof: the administrator's word goes before them.
@@ -189,12 +202,20 @@ impl Host {
 
     /// Whether a proof is demanded of every mail that goes to this host.
     pub(super) fn demands_proof(&self) -> bool {
-        self.demand != Demand::Nothing || self.terms.is_some()
+        self.demand != Demand::Nothing || self.is_under_policy() || self.terms.is_some()
     }
 
-    /// Whether a connection is as the DNS and the administrator demand, and if not, why.
+    /// Whether its domain's policy (MTA-STS) is enforced on it.
+    pub(super) fn is_under_policy(&self) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.mode == Mode::Enforce)
+    }
+
+    /// Whether a connection is as the DNS, the domain's policy and the administrator demand, and if not, why.
     pub(super) fn check(&self, seen: &Seen) -> Result<(), Miss> {
         self.demand.check(seen)?;
+        if self.is_under_policy() {
+            Floor::Pkix.check(seen)?;
+        }
         self.terms.as_ref().map_or(Ok(()), |terms| terms.level.check(seen))
     }
 
@@ -212,6 +233,9 @@ impl Host {
     /// Words that say who demands a proof.
     pub(super) fn demanding(&self) -> &'static str {
         match self.demand {
+            Demand::Nothing if self.is_under_policy() => {
+                "its domain's policy (MTA-STS) demands a proof"
+            }
             Demand::Nothing => "the administrator demands a proof",
             Demand::Encryption | Demand::Match { .. } => "its TLSA records (DANE) demand a proof",
         }

@@ -60,6 +60,7 @@ mod read;
 mod replies;
 mod room;
 mod schema;
+mod sts;
 mod sweep;
 mod texts;
 mod writer;

@@ -46,7 +46,7 @@ fn knot() -> Knot {
 }
 
 fn directory(server: SocketAddr) -> Directory {
-    Directory::new(super::resolver(server), &config::Outbound::default())
+    Directory::new(super::resolver(server), &config::Outbound::default()).unwrap()
 }
 
 /// A route on one line, for comparison.
