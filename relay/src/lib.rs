@@ -3,8 +3,8 @@
 //!
 //! The rooms do not know each other: [`smtp`], [`outbound`], [`sms`] and [`portal`] use `zegel_core` and [`store`];
 //! [`pipeline`] also uses [`outbound`] and [`sms`]; only [`server`] knows all of them. What they share has no room of its own:
-//! [`dns`] answers all who ask, [`bounces`] signs where our mails come back to and knows it again, and [`admission`] and
-//! [`intake`] stand between [`smtp`] and the store.
+//! [`dns`] answers all who ask, as [`policies`] does, [`bounces`] signs where our mails come back to and knows it again, and
+//! [`admission`] and [`intake`] stand between [`smtp`] and the store.
 
 pub mod admission;
 pub mod bounces;
@@ -17,9 +17,11 @@ pub mod intake;
 pub mod lifecycle;
 pub mod outbound;
 pub mod pipeline;
+pub mod policies;
 pub mod portal;
 pub mod server;
 pub mod sms;
 pub mod smtp;
 pub mod store;
 pub mod vault;
+mod web;

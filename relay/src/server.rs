@@ -96,8 +96,8 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let intake = Intake::new(store.clone(), gate, intake_rules(&config))
         .with_reserve(config.limits.disk_reserve)
         .with_bounces(bounces.clone());
-    let outbound = outbound.keeping_policies_in(store.clone());
-    let policies = outbound.policies().clone();
+    let policies = outbound.policies().kept_in(store.clone());
+    let outbound = outbound.with_policies(policies.clone());
     let pipeline =
         Pipeline::new(store.clone(), Arc::new(outbound), Settings::new(&config, marker_key))
             .with_texting(texting)

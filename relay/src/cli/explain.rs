@@ -56,7 +56,8 @@ impl Explain {
         let files = Files::of(config).await?;
         let mut outbound = Outbound::of(config, resolver)?;
         if let Some(store) = &files.store {
-            outbound = outbound.keeping_policies_in(store.clone());
+            let policies = outbound.policies().kept_in(store.clone());
+            outbound = outbound.with_policies(policies);
         }
         let policy = files.policy(config).await?;
         for part in conversation::split(&submission.envelope.recipients, &submission.addressees) {

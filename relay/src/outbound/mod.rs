@@ -54,7 +54,7 @@ use zegel_core::transport::{Certificate, Floor, Miss, Seen};
 
 use crate::config::{self, Config};
 use crate::dns::Resolver;
-use crate::store::Store;
+use crate::policies::Policies;
 
 use client::{Content, Encryption, Kind, Peer, Proven, Setback};
 use hosts::{Hosts, NoPlace, PATIENCE};
@@ -65,7 +65,6 @@ use tls::Connector;
 use way::Given;
 
 pub use preferred::Preferred;
-pub use sts::Policies;
 pub use way::Way;
 
 /// After this no other host is tried: the next attempt begins with the best one again.
@@ -165,10 +164,10 @@ impl Outbound {
         })
     }
 
-    /// With policies (MTA-STS) that a restart does not forget.
+    /// With other policies (MTA-STS): those that a restart does not forget.
     #[must_use]
-    pub fn keeping_policies_in(mut self, store: Store) -> Self {
-        self.directory.policies = self.directory.policies.kept_in(store);
+    pub fn with_policies(mut self, policies: Policies) -> Self {
+        self.directory.policies = policies;
         self
     }
 

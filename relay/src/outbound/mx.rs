@@ -13,11 +13,12 @@ use zegel_core::mta_sts::Policy;
 use zegel_core::transport::{Authentic, Floor};
 
 use super::dane;
-use super::sts::{self, Policies};
+use super::sts;
 use super::way::{Given, Terms, Way};
 use crate::config::{self, MxAuthenticity};
 use crate::dns::{Answer, Found, Nothing, Resolver};
 use crate::lifecycle;
+use crate::policies::Policies;
 
 /// The largest mail domains name six; what comes after ten has never been the only one to work.
 const HOSTS_MAX: usize = 10;

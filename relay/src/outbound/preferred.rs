@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use reqwest::{Certificate, Client, ClientBuilder, StatusCode, redirect};
+use reqwest::{Client, StatusCode};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -20,6 +20,7 @@ use zegel_core::domain_list::{self, OCTETS_MAX};
 
 use crate::config;
 use crate::lifecycle::Lifecycle;
+use crate::web::{cause, client};
 
 /// Who has just edited the file and not told the relay waits as long for it as for a cron job.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
@@ -258,32 +259,4 @@ fn replace(file: &Path, octets: &[u8]) -> io::Result<()> {
     open.write_all(octets)?;
     open.sync_all()?;
     std::fs::rename(&fresh, file)
-}
-
-/// The list is where its address says: a redirection could lead out of TLS, and what the environment calls a proxy has no
-/// part in where mail goes.
-pub(super) fn client(roots: Option<&Path>) -> Result<ClientBuilder, String> {
-    let client = Client::builder()
-        .https_only(true)
-        .redirect(redirect::Policy::none())
-        .user_agent("zegel-relay")
-        .no_proxy();
-    Ok(match roots {
-        Some(file) => {
-            let pem =
-                std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-            let roots = Certificate::from_pem_bundle(&pem).map_err(|error| cause(&error))?;
-            client.tls_certs_only(roots)
-        }
-        None => client,
-    })
-}
-
-/// The last cause: that the name cannot be found, the certificate is not trusted, nobody listens.
-pub(super) fn cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
 }
