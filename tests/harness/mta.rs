@@ -211,7 +211,7 @@ impl Postfix {
     }
 
     /// A mail server that takes everything for its domain and then finds that it cannot deliver it, with this status and
-    /// words. What it has to say goes to `reports`, inside TLS.
+    /// words. What it has to say goes to `reports`, inside TLS. (Of its own accord Postfix refuses whom error(8) would return.)
     pub async fn returning(
         place: &Place,
         own: SocketAddr,
@@ -223,15 +223,14 @@ impl Postfix {
         let main = format!(
             "myhostname = mx.{domain}\nmynetworks = 127.0.0.0/8\n\
              smtpd_relay_restrictions = permit_mynetworks, reject\n\
-             transport_maps = inline:{{ {{ {domain} = returning:{why} }} }}\n\
+             transport_maps = inline:{{ {{ {domain} = error:{why} }} }}\n\
+             smtpd_reject_unlisted_recipient = no\n\
              relayhost = [{}]:{}\nsmtp_tls_security_level = encrypt\n\
              smtp_dns_support_level = disabled\n",
             reports.ip(),
             reports.port(),
         );
-        // error(8) by another name: one that is called so has the recipient refused at once.
-        let master = "returning unix  -       -       n       -       -       error\n";
-        instance.start(own, &main, master).await
+        instance.start(own, &main, "").await
     }
 
     /// A mail server that takes mail from this machine, also inside TLS, and keeps it: nothing is tried, and nothing that
