@@ -6,6 +6,8 @@ mod spki;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::address::Domain;
@@ -104,6 +106,27 @@ pub enum Anchor<'a> {
     Certificate(&'a [u8]),
     /// A key (`SubjectPublicKeyInfo`, DER) whose certificate the server need not show.
     Key(&'a [u8]),
+}
+
+impl fmt::Display for Pin {
+    /// As the record stands in a zone file: `3 1 1 0123…`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let usage = match self.usage {
+            Usage::TrustAnchor => 2,
+            Usage::EndEntity => 3,
+        };
+        let selector = match self.selector {
+            Selector::Certificate => 0,
+            Selector::Key => 1,
+        };
+        let (matching, data) = match &self.association {
+            Association::Whole(data) => (0, data),
+            Association::Sha256(data) => (1, data),
+            Association::Sha512(data) => (2, data),
+        };
+        write!(f, "{usage} {selector} {matching} ")?;
+        data.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
+    }
 }
 
 /// The names whose TLSA records are asked for, in this order, until one has some (RFC 7672, section 2.2.3). Where the

@@ -21,6 +21,7 @@
 //! - [`dane`]: what TLSA records demand of a connection, and whether a certificate is the one they name (RFC 7672).
 //! - [`dkim`]: what a signature in a domain's name stands on, and the field that says so (RFC 6376).
 //! - [`mta_sts`]: what a domain's policy demands of connections to its mail servers, and for how long (RFC 8461).
+//! - [`dmarc`]: which policy stands for a domain (RFC 9989).
 //! - [`delivery::State`]: where one delivery stands; [`delivery::step`] is the only way from one to the next.
 //! - [`spf`]: whether a server may send for a domain (RFC 7208), and whether that proves enough.
 //! - [`access`]: challenges that a recipient answers; [`access::Passed`] is the proof that one was answered.
@@ -29,6 +30,7 @@
 //! - [`notice`], [`outgoing`], [`report`]: the three kinds of mail that leave. [`mime`]: the parts of a message, as its
 //!   octets pass by.
 //! - [`return_path`]: where a bounce of such a mail comes back to; [`bounce`]: whether it says that the recipient gets nothing.
+//! - [`tls_report`]: what connections say of the policies of domains that want to hear of it (RFC 8460).
 //! - [`secret::Secret`]: a value that never prints.
 
 pub mod access;
@@ -42,6 +44,7 @@ pub mod decision;
 pub mod delivery;
 pub mod directive;
 pub mod dkim;
+pub mod dmarc;
 pub mod domain_list;
 pub mod envelope;
 pub mod label;
@@ -65,4 +68,5 @@ pub mod spf;
 pub mod submission;
 pub mod submitter;
 pub mod text;
+pub mod tls_report;
 pub mod transport;

@@ -157,6 +157,14 @@ impl Policy {
         Ok(Self { mode, max_age, hosts })
     }
 
+    /// The fields that count, each as a line.
+    pub fn lines(&self) -> Vec<String> {
+        let hosts = self.hosts.iter().map(|host| format!("mx: {host}"));
+        let first = [format!("version: {VERSION}"), format!("mode: {}", self.mode)];
+        let last = format!("max_age: {}", self.max_age.as_secs());
+        first.into_iter().chain(hosts).chain([last]).collect()
+    }
+
     /// Whether an MX host is one of those that the policy names.
     pub fn names(&self, host: &Domain) -> bool {
         self.hosts.iter().any(|pattern| pattern.matches(host))

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use zegel_core::address::Domain;
+use zegel_core::address::{Address, Domain};
 use zegel_core::decision::Policy;
 use zegel_core::delivery;
 use zegel_core::marker::Key;
@@ -64,6 +64,9 @@ pub struct Config {
     pub pin: Vec<Pin>,
     #[serde(default)]
     pub nta7516: Option<Nta7516>,
+    /// Reports on TLS to recipients' domains (RFC 8460); absent, there are none.
+    #[serde(default)]
+    pub tls_reports: Option<TlsReports>,
     #[serde(default)]
     pub policy: Policy,
     pub portal: Portal,
@@ -142,6 +145,14 @@ pub enum MxAuthenticity {
     #[default]
     Required,
     Opportunistic,
+}
+
+/// Reports to domains that ask for them: how connections to their mail servers went, once a day.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TlsReports {
+    /// Whom the reports name for questions.
+    pub contact: Address,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -286,7 +286,7 @@ impl std::fmt::Debug for Policies {
 }
 
 /// Names as the relay's own name servers have them.
-struct Addresses(Resolver);
+pub(crate) struct Addresses(pub(crate) Resolver);
 
 impl Resolve for Addresses {
     fn resolve(&self, name: Name) -> Resolving {

@@ -19,9 +19,11 @@ use crate::lifecycle::{self, Lifecycle};
 use crate::outbound::{Outbound, Preferred};
 use crate::pipeline::{Pipeline, Settings, Texting};
 use crate::portal::{self, Portal};
+use crate::signing::Signing;
 use crate::sms::Sender;
 use crate::smtp;
 use crate::store::Store;
+use crate::tls_report::{Counts, Reporter};
 use crate::vault::Keyring;
 
 /// How long units in hand may take to finish: longer than a slow server's answer, shorter than systemd's patience (90 s).
@@ -84,7 +86,7 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
 
     let terms = smtp::Terms::new(smtp::Service::Lmtp, &config, marker_key.clone());
     let mut gate = Gate::new(store.clone()).with_spf(
-        resolver,
+        resolver.clone(),
         config.hostname.clone(),
         config.gateway.spf.clone(),
     );
@@ -97,9 +99,13 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
         .with_reserve(config.limits.disk_reserve)
         .with_bounces(bounces.clone());
     let policies = outbound.policies().kept_in(store.clone());
+    let counts = config.tls_reports.as_ref().map(|_| Counts::kept_in(store.clone()));
     let outbound = outbound.with_policies(policies.clone());
+    let outbound = Arc::new(outbound.counting(counts.unwrap_or_default()));
+    let signing = Signing::new(store.clone());
+    let reporter = Reporter::of(&config, &outbound, resolver, &store, &signing).map_err(Fatal)?;
     let pipeline =
-        Pipeline::new(store.clone(), Arc::new(outbound), Settings::new(&config, marker_key))
+        Pipeline::new(store.clone(), outbound, Settings::new(&config, marker_key), signing)
             .with_texting(texting)
             .with_bounces(bounces);
     let portal = Portal::new(store.clone(), &config, lifecycle.clone());
@@ -120,6 +126,9 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     watch(&lifecycle, "pipeline", pipeline.run(limits.deliveries_max, lifecycle.clone()));
     watch(&lifecycle, "lists", preferred.clone().keep(lifecycle.clone()));
     watch(&lifecycle, "policies", policies.keep(lifecycle.clone()));
+    if let Some(reporter) = reporter {
+        watch(&lifecycle, "reports on TLS", reporter.run(lifecycle.clone()));
+    }
     watch(&lifecycle, "sweeper", sweep(store.clone(), config.retention.clone(), lifecycle.clone()));
     watch(&lifecycle, "store", last(store.clone(), lifecycle.clone()));
 
@@ -390,7 +399,8 @@ mod tests {
         .unwrap();
         let settings = Settings::new(&config, None);
         let lifecycle = Lifecycle::new();
-        let pipeline = Pipeline::new(store.clone(), Arc::new(outbound), settings);
+        let signing = Signing::new(store.clone());
+        let pipeline = Pipeline::new(store.clone(), Arc::new(outbound), settings, signing);
         let running = tokio::spawn(pipeline.run(1, lifecycle.clone()));
         while !store.list(false, 1).await.unwrap().is_empty() {
             store.changed().await;

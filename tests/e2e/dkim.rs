@@ -125,3 +125,40 @@ async fn new_keys_take_over_when_they_are_published_and_not_before() {
         lab.relay.refuses(&[&COMMAND[..], &["--remove", selector]].concat()).contains("no key")
     );
 }
+
+/// What `domain check` says of one thing, for a domain that is not all well.
+#[track_caller]
+fn assert_found(report: &str, words: &[&str]) {
+    let found = report.lines().any(|line| words.iter().all(|word| line.contains(word)));
+    assert!(found, "{words:?}: {report}");
+}
+
+#[tokio::test]
+async fn a_domain_is_checked_as_the_world_sees_it_and_what_is_missing_is_told() {
+    let mut lab = Lab::start(Setup::default()).await;
+    let check = ["domain", "check", "org.test"];
+    assert_found(&lab.relay.refuses(&check), &["wrong", "SPF", "relay.org.test has no address"]);
+    lab.reconfigure("source = \"127.0.0.1\"", "").await;
+    let report = lab.relay.refuses(&check);
+    assert_found(&report, &["publish  org.test. IN TXT \"v=spf1 ip4:127.0.0.1 -all\""]);
+    assert_found(&report, &["wrong", "DKIM", "zegel-relay domain dkim org.test"]);
+    // Nobody serves the zone above here, and that is no "no".
+    assert_found(&report, &["unknown", "DMARC", "_dmarc.test"]);
+    assert_found(&report, &["good", "MX", "mx.org.test"]);
+    assert_found(&report, &["absent", "MTA-STS"]);
+
+    lab.dns.publish("org.test", "@ TXT \"v=spf1 ip4:192.0.2.1 -all\"");
+    lab.dns.publish("org.test", "_dmarc TXT \"v=DMARC1; p=reject\"");
+    let keys = lab.relay.command(&COMMAND);
+    assert_found(&lab.relay.refuses(&check), &["wrong", "DKIM", "is not published"]);
+    for record in wanted(&keys) {
+        lab.dns.publish("org.test", &record);
+    }
+    assert_found(&lab.relay.refuses(&check), &["wrong", "DKIM", "does not sign"]);
+    lab.relay.command(&COMMAND);
+    let report = lab.relay.refuses(&check);
+    assert_found(&report, &["wrong", "SPF", "add to its record: ip4:127.0.0.1"]);
+    assert_found(&report, &["good", "DKIM", "signs"]);
+    assert_found(&report, &["good", "DMARC", "has forgeries refused"]);
+    assert_found(&report, &["wrong", "PTR", "127.0.0.1 is localhost"]);
+}

@@ -39,6 +39,7 @@ mod sms;
 mod spf;
 mod tables;
 mod tidy;
+mod tls_report;
 mod tools;
 mod ways;
 mod zoo;

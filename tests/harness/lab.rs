@@ -107,7 +107,7 @@ pub struct Setup {
     /// The relay sends text messages to the Netherlands by [`Kannel`](crate::kannel::Kannel), which the test starts.
     pub texts: bool,
     /// Further records: the domain with a server whose zone has it, and the record as a zone file has it, where `{address}`
-    /// stands for that of the domain's server.
+    /// stands for that of the domain's server, and `{port}` for the port of all.
     pub records: Vec<(&'static str, String)>,
     /// Domains whose zones are not signed although all others are.
     pub unsigned: Vec<&'static str>,
@@ -235,7 +235,8 @@ impl World {
             let zone = if setup.unsigned.contains(domain) { zone.unsigned() } else { zone };
             let address = front.ip().to_string();
             let zone = records.fold(zone, |zone, (_, record)| {
-                zone.record(&record.replace("{address}", &address))
+                let record = record.replace("{address}", &address);
+                zone.record(&record.replace("{port}", &place.port().to_string()))
             });
             if setup.dane { zone.record(&format!("_25._tcp.mx {}", ca.tlsa())) } else { zone }
         };

@@ -121,14 +121,14 @@ impl Relay {
         feed(installed("zegel-relay"), &[&["--config", &*configuration], arguments].concat(), input)
     }
 
-    /// Runs one of its commands that must fail, and gives back what it said of it.
+    /// Runs one of its commands that must fail, and gives back what it printed and said.
     pub fn refuses(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(installed("zegel-relay"));
         let output = command.arg("--config").arg(&self.configuration).args(arguments).output();
         let output = output.expect("run zegel-relay");
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(!output.status.success(), "{} succeeded: {printed}", arguments.join(" "));
-        String::from_utf8_lossy(&output.stderr).into_owned()
+        printed + &String::from_utf8_lossy(&output.stderr)
     }
 
     /// What `queue show` says of this recipient's delivery; empty when there is none.

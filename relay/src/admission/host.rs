@@ -70,8 +70,7 @@ impl Hosts {
             receiver: self.hostname.as_str(),
             now: lifecycle::now(),
         };
-        let outcome = timeout(LOOKUPS_TIME_MAX, self.evaluate(&client)).await;
-        match spf::accept(&outcome.unwrap_or(Outcome::TempError), &self.demands()) {
+        match spf::accept(&evaluate_spf(&self.resolver, &client).await, &self.demands()) {
             Ok(_) => Admission::As(Submitter::Host { domain, alignment: self.alignment(listed) }),
             Err(spf::Refused::Unknown) => Admission::Unavailable,
             Err(refused) => Admission::NotAuthorised(NotAuthorised::Spf(domain, refused)),
@@ -97,52 +96,55 @@ impl Hosts {
             ipv6_prefix_min: self.spf.ipv6_prefix_min,
         }
     }
+}
 
-    async fn evaluate(&self, client: &spf::Client<'_>) -> Outcome {
+/// What SPF says of a client, by what the DNS answers in time.
+pub async fn evaluate_spf(resolver: &Resolver, client: &spf::Client<'_>) -> Outcome {
+    let evaluate = async {
         let mut answers = Answers::default();
         loop {
             match spf::check(client, &answers) {
                 Step::Settled(outcome) => return outcome,
-                Step::Ask(question) => self.ask(question, &mut answers).await,
+                Step::Ask(question) => ask(resolver, question, &mut answers).await,
             }
         }
-    }
+    };
+    timeout(LOOKUPS_TIME_MAX, evaluate).await.unwrap_or(Outcome::TempError)
+}
 
-    async fn ask(&self, question: Question, answers: &mut Answers) {
-        let resolver = &self.resolver;
-        match question {
-            Question::Txt(name) => {
-                let texts = resolver.txt(&name).await;
-                answers.txt(&name, answer(texts, |octets| Some(Text::of_strings([octets]))));
+async fn ask(resolver: &Resolver, question: Question, answers: &mut Answers) {
+    match question {
+        Question::Txt(name) => {
+            let texts = resolver.txt(&name).await;
+            answers.txt(&name, answer(texts, |octets| Some(Text::of_strings([octets]))));
+        }
+        Question::A(name) => {
+            answers.a(
+                &name,
+                answer(resolver.ipv4(&name).await, |address| match address {
+                    IpAddr::V4(four) => Some(four),
+                    IpAddr::V6(_) => None,
+                }),
+            );
+        }
+        Question::Aaaa(name) => {
+            answers.aaaa(
+                &name,
+                answer(resolver.ipv6(&name).await, |address| match address {
+                    IpAddr::V4(_) => None,
+                    IpAddr::V6(six) => Some(six),
+                }),
+            );
+        }
+        Question::Mx(name) => {
+            let mut hosts = resolver.mx(&name).await;
+            if let dns::Answer::Found(found) = &mut hosts {
+                found.records.sort_by_key(|(preference, _)| *preference);
             }
-            Question::A(name) => {
-                answers.a(
-                    &name,
-                    answer(resolver.ipv4(&name).await, |address| match address {
-                        IpAddr::V4(four) => Some(four),
-                        IpAddr::V6(_) => None,
-                    }),
-                );
-            }
-            Question::Aaaa(name) => {
-                answers.aaaa(
-                    &name,
-                    answer(resolver.ipv6(&name).await, |address| match address {
-                        IpAddr::V4(_) => None,
-                        IpAddr::V6(six) => Some(six),
-                    }),
-                );
-            }
-            Question::Mx(name) => {
-                let mut hosts = resolver.mx(&name).await;
-                if let dns::Answer::Found(found) = &mut hosts {
-                    found.records.sort_by_key(|(preference, _)| *preference);
-                }
-                answers.mx(&name, answer(hosts, |(_, host)| Some(host)));
-            }
-            Question::Ptr(address) => {
-                answers.ptr(address, answer(resolver.ptr(address).await, Some));
-            }
+            answers.mx(&name, answer(hosts, |(_, host)| Some(host)));
+        }
+        Question::Ptr(address) => {
+            answers.ptr(address, answer(resolver.ptr(address).await, Some));
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::store::Store;
 
 pub use credential::{Attempt, Authenticated, Issued, Name, NameError, issue};
 pub use directory::Directory;
-pub use host::NotAuthorised;
+pub use host::{NotAuthorised, evaluate_spf};
 
 /// Ways of verifying a recipient that need more than the relay itself: what it has been given.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod check;
 mod contact;
 mod credential;
 mod dkim;
+mod examine;
 mod explain;
 mod policy;
 mod queue;
@@ -128,6 +129,8 @@ enum DomainCommand {
     Provision(ProvisionCommand),
     /// Make the keys that sign this domain's mail, print the records that publish them, and sign as soon as those are seen.
     Dkim(DkimCommand),
+    /// Look at what the DNS says of a domain whose mail we send, and print the records that are missing.
+    Check { domain: Domain },
 }
 
 #[derive(Debug, Subcommand)]
@@ -272,6 +275,16 @@ async fn dispatch(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Account(command) => accounts::account(&open(&config).await?, command).await?,
         Command::Domain(DomainCommand::Dkim(command)) => {
             dkim::run(&open(&config).await?, &Resolver::new(&config.dns)?, command).await?;
+        }
+        Command::Domain(DomainCommand::Check { domain }) => {
+            let (store, resolver) = (open(&config).await?, Resolver::new(&config.dns)?);
+            let examined = examine::run(&store, &resolver, &config, &domain).await;
+            store.close().await;
+            let (report, good) = examined?;
+            say(report)?;
+            if !good {
+                return Ok(ExitCode::FAILURE);
+            }
         }
         Command::Domain(DomainCommand::Provision(command)) => {
             accounts::domain(&open(&config).await?, command).await?;

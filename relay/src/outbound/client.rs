@@ -59,6 +59,8 @@ pub(super) enum Kind {
     Unreachable(String),
     /// Another host or another time may do; the content is untouched.
     Later(String),
+    /// As `Later`: what is demanded of every mail to the host is missed.
+    Short { why: String, miss: Miss },
     /// Nothing of the mail was said; the content is untouched.
     Missed(Miss),
     /// For good.
@@ -129,7 +131,8 @@ impl<'a> Peer<'a> {
     /// Nothing may be said on a connection that falls short of what is demanded of every mail to its host. To go down the
     /// ladder would be of no use: what follows is a mail to the same host.
     fn short_of_demand(self, miss: Miss) -> Kind {
-        self.later(format!("4.7.5 {miss}, but {}", self.host.demanding()))
+        let why = self.says(format!("4.7.5 {miss}, but {}", self.host.demanding()));
+        Kind::Short { why, miss }
     }
 
     /// The end of a connection that took too long as a whole; how far it had come is not known.
@@ -297,7 +300,7 @@ impl Parked {
 impl Kind {
     /// Whether the server has said something about the mail or about itself, however long it took.
     pub(super) fn is_answer(&self) -> bool {
-        matches!(self, Self::Refused { .. } | Self::Missed(_))
+        matches!(self, Self::Refused { .. } | Self::Short { .. } | Self::Missed(_))
     }
 }
 
@@ -305,7 +308,10 @@ impl Setback {
     /// What happened, in the server's words where it had any.
     pub(super) fn reason(self) -> String {
         match self.kind {
-            Kind::Unreachable(why) | Kind::Later(why) | Kind::Spent(why) => why,
+            Kind::Unreachable(why)
+            | Kind::Later(why)
+            | Kind::Short { why, .. }
+            | Kind::Spent(why) => why,
             Kind::Stale => format!("{}: the connection had ended", self.seen.host),
             Kind::Missed(miss) => format!("{}: {miss}", self.seen.host),
             Kind::Refused { code, text, .. } => format!("{}: {code} {text}", self.seen.host),
@@ -319,7 +325,7 @@ impl fmt::Display for Kind {
         match self {
             Self::Unreachable(_) => f.write_str("unreachable"),
             Self::Stale => f.write_str("closed meanwhile"),
-            Self::Later(_) | Self::Spent(_) => f.write_str("deferred"),
+            Self::Later(_) | Self::Short { .. } | Self::Spent(_) => f.write_str("deferred"),
             Self::Missed(miss) => write!(f, "floor missed, {miss}"),
             Self::Refused { code, .. } => write!(f, "refused with {code}"),
         }

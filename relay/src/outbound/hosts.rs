@@ -55,14 +55,15 @@ impl Hosts {
             all.retain(|_, conduct| conduct.connections > 0);
         }
         let conduct = all.entry(address).or_default();
-        match conduct.aside_until {
-            Some(until) if now < until => return Err(NoPlace::Aside),
-            // One attempt finds out, and the others wait for what it finds.
-            Some(_) => conduct.aside_until = Some(now + ASIDE),
-            None => {}
+        if conduct.aside_until.is_some_and(|until| now < until) {
+            return Err(NoPlace::Aside);
         }
         if conduct.connections >= CONNECTIONS_MAX {
             return Err(NoPlace::Full);
+        }
+        // One attempt finds out, and the others wait for what it finds.
+        if let Some(until) = &mut conduct.aside_until {
+            *until = now + ASIDE;
         }
         conduct.connections += 1;
         drop(all);

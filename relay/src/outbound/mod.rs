@@ -26,12 +26,14 @@ mod dane;
 mod hosts;
 mod mx;
 mod nta7516;
+mod observed;
 mod pool;
 mod preferred;
 mod reply;
 mod sts;
 mod stuffing;
 mod tls;
+mod tried;
 mod way;
 mod wire;
 
@@ -50,18 +52,21 @@ use zegel_core::decision::Reach;
 use zegel_core::envelope::Recipient;
 use zegel_core::moment::Moment;
 use zegel_core::nta7516::Verdict;
-use zegel_core::transport::{Certificate, Floor, Miss, Seen};
+use zegel_core::transport::{Floor, Miss, Seen};
 
 use crate::config::{self, Config};
 use crate::dns::Resolver;
 use crate::policies::Policies;
+use crate::tls_report::Counts;
 
 use client::{Content, Encryption, Kind, Peer, Proven, Setback};
 use hosts::{Hosts, NoPlace, PATIENCE};
 use mx::{Directory, Host, Route};
 use nta7516::Nta7516;
+use observed::observed;
 use pool::Pool;
 use tls::Connector;
+use tried::{Tally, short_of_policy};
 use way::Given;
 
 pub use preferred::Preferred;
@@ -84,6 +89,7 @@ pub struct Outbound {
     nta7516: Nta7516,
     pool: Pool,
     hosts: Hosts,
+    counts: Counts,
 }
 
 /// One transaction with one recipient.
@@ -143,6 +149,7 @@ impl Outbound {
             nta7516: Nta7516::new(resolver, None),
             pool: Pool::default(),
             hosts: Hosts::default(),
+            counts: Counts::default(),
         })
     }
 
@@ -161,6 +168,7 @@ impl Outbound {
             nta7516: Nta7516::new(resolver, config.nta7516.as_ref()),
             pool,
             hosts,
+            counts: Counts::default(),
         })
     }
 
@@ -169,6 +177,12 @@ impl Outbound {
     pub fn with_policies(mut self, policies: Policies) -> Self {
         self.directory.policies = policies;
         self
+    }
+
+    /// Counts what connections say of the policies of recipients' domains, for reports to them.
+    #[must_use]
+    pub fn counting(self, counts: Counts) -> Self {
+        Self { counts, ..self }
     }
 
     /// The policies (MTA-STS) of recipients' domains.
@@ -191,6 +205,22 @@ impl Outbound {
                 }
                 outcome
             }
+            Route::None { enhanced, text } => {
+                Outcome::NoRoute { enhanced: enhanced.to_owned(), text }
+            }
+            Route::Unknown(why) => Outcome::Deferred { why, seen: None },
+        }
+    }
+
+    /// Sends a report on TLS. Its own connection needs no proof and is not counted (RFC 8460, section 3): that there is none
+    /// may be what it reports. What the administrator demands is demanded all the same.
+    pub async fn send_tls_report(
+        &self,
+        mail: &Mail<'_>,
+        content: &mut (dyn AsyncRead + Send + Unpin),
+    ) -> Outcome {
+        match self.directory.undemanding_route(mail.recipient.address.domain()).await {
+            Route::Hosts(hosts) => self.try_hosts(&hosts, mail, None, content).await,
             Route::None { enhanced, text } => {
                 Outcome::NoRoute { enhanced: enhanced.to_owned(), text }
             }
@@ -271,7 +301,9 @@ impl Outbound {
                     Kind::Unreachable(why) => tally.unreachable(why),
                     // Only a connection that was taken up again can have been one, and then a new one was opened.
                     Kind::Stale => {}
-                    Kind::Later(why) => tally.later(why, Some(*setback.seen)),
+                    Kind::Later(why) | Kind::Short { why, .. } => {
+                        tally.later(why, Some(*setback.seen));
+                    }
                     Kind::Missed(miss) => tally.missed(miss, *setback.seen),
                 },
             }
@@ -279,8 +311,7 @@ impl Outbound {
         tally.outcome(domain, floor)
     }
 
-    /// A connection that is there already, or a new one; or two, when nothing is demanded and the server cannot do the TLS
-    /// that it offers.
+    /// A connection that is there already, or a new one.
     async fn attempt(
         &self,
         peer: Peer<'_>,
@@ -297,17 +328,14 @@ impl Outbound {
                     carried => return carried,
                 }
             }
-            let session = if encrypted {
-                peer.open(Encryption::Demanded).await?
-            } else {
-                match peer.open(Encryption::Offered).await {
-                    Err(Setback { kind: Kind::Missed(_), .. }) => {
-                        peer.open(Encryption::Off).await?
-                    }
-                    opened => opened?,
-                }
-            };
-            self.carry(session.prove(floor).await?, (peer, encrypted), mail, content).await
+            let opened = open(peer, encrypted, floor).await;
+            if peer.host.counts {
+                let domain = mail.recipient.address.domain();
+                self.counts
+                    .add(domain, observed(domain, peer, opened.as_ref().map(Proven::seen)))
+                    .await;
+            }
+            self.carry(opened?, (peer, encrypted), mail, content).await
         };
         timeout(CONNECTION_TIME_MAX, Box::pin(work)).await.unwrap_or_else(|_| Err(peer.overdue()))
     }
@@ -368,74 +396,21 @@ impl Outbound {
     }
 }
 
-/// What the hosts said while none took the mail; of each kind the first, as the hosts are tried best first.
-#[derive(Debug, Default)]
-struct Tally {
-    later: Option<(String, Option<Seen>)>,
-    unreachable: Option<String>,
-    /// The one that came nearest to the floor.
-    missed: Option<(Miss, Seen)>,
-}
-
-impl Tally {
-    /// A host whose address could not be found out may be one that meets the floor.
-    fn of(hosts: &[Host]) -> Self {
-        let mut tally = Self::default();
-        for why in hosts.iter().filter_map(|host| host.addresses.as_ref().err()) {
-            tally.later(why.clone(), None);
+/// A new connection that meets the floor; or two, when nothing is demanded and the server cannot do the TLS that it offers.
+async fn open(
+    peer: Peer<'_>,
+    encrypted: bool,
+    floor: Option<Floor>,
+) -> Result<Proven<'_>, Setback> {
+    let session = if encrypted {
+        peer.open(Encryption::Demanded).await?
+    } else {
+        match peer.open(Encryption::Offered).await {
+            Err(Setback { kind: Kind::Missed(_), .. }) => peer.open(Encryption::Off).await?,
+            opened => opened?,
         }
-        tally
-    }
-
-    fn later(&mut self, why: String, seen: Option<Seen>) {
-        self.later.get_or_insert((why, seen));
-    }
-
-    fn unreachable(&mut self, why: String) {
-        self.unreachable.get_or_insert(why);
-    }
-
-    fn missed(&mut self, miss: Miss, seen: Seen) {
-        if self.missed.as_ref().is_none_or(|(_, best)| strength(best) < strength(&seen)) {
-            self.missed = Some((miss, seen));
-        }
-    }
-
-    /// A host that spoke to us and asked for another time goes before a miss: it may meet the floor then. One that does
-    /// not even answer does not, or a domain with a dead backup host would wait for nothing.
-    fn outcome(self, domain: &Domain, floor: Option<Floor>) -> Outcome {
-        if let Some((why, seen)) = self.later {
-            return Outcome::Deferred { why, seen };
-        }
-        if let (Some((miss, seen)), Some(floor)) = (self.missed, floor) {
-            return Outcome::FloorMissed { floor, miss, seen };
-        }
-        let why = self
-            .unreachable
-            .unwrap_or_else(|| format!("no mail server of {domain} has a usable address"));
-        Outcome::Deferred { why, seen: None }
-    }
-}
-
-/// Whether a policy may be why a mail was not sent.
-fn short_of_policy(outcome: &Outcome) -> bool {
-    match outcome {
-        Outcome::Deferred { .. } | Outcome::FloorMissed { .. } => true,
-        Outcome::Accepted(_)
-        | Outcome::Busy
-        | Outcome::Refused { .. }
-        | Outcome::NoRoute { .. } => false,
-    }
-}
-
-/// How much a connection proves, for choosing what to keep as evidence.
-fn strength(seen: &Seen) -> u8 {
-    match (&seen.tls, seen.certificate) {
-        (None, _) => 0,
-        (Some(_), Certificate::DaneValid) => 3,
-        (Some(_), Certificate::Valid) => 2,
-        (Some(_), _) => 1,
-    }
+    };
+    session.prove(floor).await
 }
 
 fn log(domain: &Domain, peer: Peer<'_>, attempt: &Result<Seen, Setback>) {

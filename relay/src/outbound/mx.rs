@@ -60,6 +60,8 @@ pub(super) struct Host {
     pub(super) demand: Demand,
     /// The policy of its domain (MTA-STS), where no TLSA records go before it. One that is enforced names this host.
     pub(super) policy: Option<Arc<Policy>>,
+    /// Whether connections to it are counted for reports on TLS.
+    pub(super) counts: bool,
     /// What the administrator demands of it.
     pub(super) terms: Option<Arc<Terms>>,
 }
@@ -101,6 +103,16 @@ impl Directory {
         let found = timeout(LOOKUPS_TIME_MAX, self.look_up(domain, way)).await;
         match found.unwrap_or_else(|_| unknown()) {
             Route::Hosts(hosts) => self.under_policy(hosts, domain, way).await,
+            route => route,
+        }
+    }
+
+    /// The hosts for a report on TLS, of which only the administrator demands anything.
+    pub(super) async fn undemanding_route(&self, domain: &Domain) -> Route {
+        let unknown = || Route::Unknown(format!("the look-ups for {domain} took too long"));
+        let found = timeout(LOOKUPS_TIME_MAX, self.look_up(domain, &Way::Usual)).await;
+        match found.unwrap_or_else(|_| unknown()) {
+            Route::Hosts(hosts) => Route::Hosts(hosts.into_iter().map(Host::undemanding).collect()),
             route => route,
         }
     }
@@ -159,7 +171,15 @@ impl Directory {
                 let (addresses, demand) = self.reach(domain, domain, true, found).await;
                 let authentic = Some(Authentic::UnderRecipientDomain);
                 let name = domain.clone();
-                let host = Host { name, authentic, addresses, demand, policy: None, terms: None };
+                let host = Host {
+                    name,
+                    authentic,
+                    addresses,
+                    demand,
+                    policy: None,
+                    counts: true,
+                    terms: None,
+                };
                 Route::Hosts(vec![host])
             }
             Answer::Nothing(Nothing { no_such_name: false }) => {
@@ -188,7 +208,7 @@ impl Directory {
         } else {
             authentic(&name, recipient, &self.pinned, self.authenticity)
         };
-        Host { name, authentic, addresses, demand, policy: None, terms: None }
+        Host { name, authentic, addresses, demand, policy: None, counts: true, terms: None }
     }
 
     /// Where the host can be reached, and how it must be.
@@ -224,6 +244,12 @@ impl Directory {
                 Answer::Nothing(Nothing { no_such_name: six.no_such_name || four.no_such_name })
             }
         }
+    }
+}
+
+impl Host {
+    fn undemanding(self) -> Self {
+        Self { demand: Demand::Nothing, counts: false, ..self }
     }
 }
 

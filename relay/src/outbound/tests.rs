@@ -24,7 +24,7 @@ use tempfile::NamedTempFile;
 use tokio::io::ReadBuf;
 use zegel_core::dane::Demand;
 use zegel_core::envelope::Recipient;
-use zegel_core::transport::Authentic;
+use zegel_core::transport::{Authentic, Certificate};
 
 use super::*;
 use crate::config::{Dns, Dnssec};
@@ -55,6 +55,7 @@ fn host(name: &str, last: u8) -> Host {
         addresses: Ok(vec![IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))]),
         demand: Demand::Nothing,
         policy: None,
+        counts: true,
         terms: None,
     }
 }

@@ -160,6 +160,7 @@ impl Directory {
             addresses,
             demand,
             policy: None,
+            counts: false,
             terms: Some(Arc::clone(terms)),
         }
     }

@@ -249,7 +249,7 @@ impl Pipeline {
             floor: Some(floor),
             way,
         };
-        let signatures = self.sign_message(stored, lifecycle::now()).await?;
+        let signatures = self.signing.of_message(stored, lifecycle::now()).await?;
         let mut content = io::Cursor::new(signatures + &trace + &mark + header).chain(body);
         Ok(self.outbound.send(&mail, &mut content).await)
     }
@@ -272,7 +272,7 @@ impl Pipeline {
             letters::notification(delivery, factor, stored, &link, language, &self.settings, now);
         let mark =
             self.mark_of_mail(delivery.recipient.address.domain(), &notification, now).await?;
-        let signatures = self.sign_mail(&notification, now).await?;
+        let signatures = self.signing.of_mail(&notification, now).await?;
         let head = (signatures + &mark).into_bytes();
         let mut content = io::Cursor::new([head, notification].concat());
         let wish = stored.submission.wish(&delivery.recipient.address);

@@ -69,7 +69,7 @@ impl Pipeline {
             way: Way::Usual,
         };
         let mark = self.mark_of_mail(mail.to.domain(), &mail.message, now).await?;
-        let signatures = self.sign_mail(&mail.message, now).await?;
+        let signatures = self.signing.of_mail(&mail.message, now).await?;
         let mut content =
             io::Cursor::new([signatures.as_bytes(), mark.as_bytes(), &mail.message].concat());
         let outcome = self.outbound.send(&transaction, &mut content).await;

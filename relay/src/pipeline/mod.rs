@@ -13,7 +13,6 @@ mod inquiries;
 mod letters;
 mod mails;
 mod marker;
-mod signing;
 mod texts;
 
 use std::sync::Arc;
@@ -35,7 +34,8 @@ use crate::config::Config;
 use crate::id::DeliveryId;
 use crate::lifecycle::{self, Lifecycle};
 use crate::outbound::Outbound;
-use crate::store::{Signer, Store, StoreError};
+use crate::signing::Signing;
+use crate::store::{Store, StoreError};
 
 pub use texts::Texting;
 
@@ -106,9 +106,6 @@ const BUSY: Duration = Duration::from_secs(1);
 /// told that it is set can rely on it.
 const POLICY_FRESH: Duration = Duration::from_millis(5);
 
-/// How long keys are used that were read: a new one may sign a moment later, for the record of the old one stays published.
-const SIGNERS_FRESH: Duration = Duration::from_secs(1);
-
 /// The worker.
 #[derive(Clone, Debug)]
 pub struct Pipeline {
@@ -121,8 +118,7 @@ pub struct Pipeline {
     bounces: Option<Bounces>,
     /// The policy that was last in force.
     policy: Cache<(), Policy>,
-    /// The keys that sign.
-    signers: Cache<(), Arc<[Signer]>>,
+    signing: Signing,
 }
 
 /// What a worker looks for.
@@ -134,11 +130,15 @@ enum Work {
 }
 
 impl Pipeline {
-    pub fn new(store: Store, outbound: Arc<Outbound>, settings: Settings) -> Self {
+    pub fn new(
+        store: Store,
+        outbound: Arc<Outbound>,
+        settings: Settings,
+        signing: Signing,
+    ) -> Self {
         let policy = Cache::builder().max_capacity(1).time_to_live(POLICY_FRESH).build();
-        let signers = Cache::builder().max_capacity(1).time_to_live(SIGNERS_FRESH).build();
         let settings = Arc::new(settings);
-        Self { store, outbound, settings, texting: None, bounces: None, policy, signers }
+        Self { store, outbound, settings, texting: None, bounces: None, policy, signing }
     }
 
     #[must_use]

@@ -130,7 +130,12 @@ mod tests {
         let resolver = Resolver::new(&config.dns).unwrap();
         let outbound = Outbound::new("relay.example.org", resolver, &config.outbound).unwrap();
         let settings = Settings::new(&config, None);
-        let pipeline = Pipeline::new(fixture.store.clone(), Arc::new(outbound), settings);
+        let pipeline = Pipeline::new(
+            fixture.store.clone(),
+            Arc::new(outbound),
+            settings,
+            crate::signing::Signing::new(fixture.store.clone()),
+        );
         let pipeline = pipeline.with_texting(config.sms.as_ref().map(|sms| Texting {
             sender: Sender::new(sms).unwrap(),
             countries: sms.countries.clone(),

@@ -63,6 +63,7 @@ mod schema;
 mod sts;
 mod sweep;
 mod texts;
+mod tls_reports;
 mod writer;
 
 #[cfg(test)]
@@ -102,6 +103,7 @@ pub use self::queue::Progress;
 pub use self::read::{Delivery, Event, Stored};
 pub use self::replies::{Reply, is_open};
 pub use self::texts::{NewText, QueuedText, TextCount, TextOutcome};
+pub use self::tls_reports::TlsReport;
 
 const DATABASE: &str = "zegel.db";
 

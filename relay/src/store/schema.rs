@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0012_evidence.sql"),
     include_str!("../migrations/0013_bounces.sql"),
     include_str!("../migrations/0014_sts.sql"),
+    include_str!("../migrations/0015_tls_reports.sql"),
 ];
 
 /// Takes the steps that are missing, all or none of them.

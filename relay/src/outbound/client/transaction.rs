@@ -206,7 +206,7 @@ impl Proven<'_> {
 /// Once content has been sent, what would be for another host is for another time.
 fn spent(kind: Kind) -> Kind {
     match kind {
-        Kind::Later(why) | Kind::Unreachable(why) => Kind::Spent(why),
+        Kind::Later(why) | Kind::Short { why, .. } | Kind::Unreachable(why) => Kind::Spent(why),
         Kind::Missed(_) | Kind::Refused { .. } | Kind::Stale | Kind::Spent(_) => kind,
     }
 }

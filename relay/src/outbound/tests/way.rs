@@ -29,7 +29,18 @@ fn outbound_with(port: u16, dns: SocketAddr, tables: &str) -> Outbound {
     } = outbound(port, dns);
     let connector = connector.with_roots(given.roots()).unwrap();
     let directory = directory.with_given(given);
-    Outbound { hostname, port, source, directory, connector, preferred, nta7516, pool, hosts }
+    Outbound {
+        hostname,
+        port,
+        source,
+        directory,
+        connector,
+        preferred,
+        nta7516,
+        pool,
+        hosts,
+        counts: crate::tls_report::Counts::default(),
+    }
 }
 
 fn fingerprint(octets: &[u8]) -> String {

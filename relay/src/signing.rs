@@ -2,10 +2,12 @@
 //! once to be sent: it is the same both times, and it is never gathered. Without keys it is not read for this at all.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use moka::sync::Cache;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tracing::warn;
 use zegel_core::address::Domain;
@@ -13,30 +15,40 @@ use zegel_core::dkim::{self, RelaxedBody};
 use zegel_core::message::{HEAD_MAX, Head};
 use zegel_core::moment::Moment;
 
-use super::Pipeline;
-use crate::store::{Signer, StoreError, Stored};
+use crate::store::{Signer, Store, StoreError, Stored};
 
 /// Octets that are read at once.
 const BLOCK: usize = 32 * 1024;
 
-impl Pipeline {
+/// How long keys are used that were read: a new one may sign a moment later, for the record of the old one stays published.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// Signs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Signing {
+    store: Store,
+    /// The keys that were read last.
+    signers: Cache<(), Arc<[Signer]>>,
+}
+
+impl Signing {
+    pub fn new(store: Store) -> Self {
+        let signers = Cache::builder().max_capacity(1).time_to_live(FRESH).build();
+        Self { store, signers }
+    }
+
     /// The signatures for a message that goes to its recipient as it was sent; none where its author's domain has no key.
-    pub(super) async fn sign_message(
-        &self,
-        stored: &Stored,
-        now: Moment,
-    ) -> Result<String, StoreError> {
-        let author = stored.submission.from.domain();
+    pub async fn of_message(&self, stored: &Stored, now: Moment) -> Result<String, StoreError> {
         let signers = self.signers().await?;
-        if of(&signers, author).is_empty() {
+        let signers = of(&signers, stored.submission.from.domain());
+        if signers.is_empty() {
             return Ok(String::new());
         }
-        let body = self.store.read_body(stored).await?;
-        sign(&of(&signers, author), body, now).await
+        sign(&signers, self.store.read_body(stored).await?, now).await
     }
 
     /// The signatures for a mail that the relay has composed.
-    pub(super) async fn sign_mail(&self, mail: &[u8], now: Moment) -> Result<String, StoreError> {
+    pub async fn of_mail(&self, mail: &[u8], now: Moment) -> Result<String, StoreError> {
         let Ok(head) = Head::parse(mail) else { return Ok(String::new()) };
         let Ok(author) = head.from() else { return Ok(String::new()) };
         let signers = self.signers().await?;
